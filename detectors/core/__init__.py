@@ -1,0 +1,1 @@
+"""The pure core: columns, agents, evidence, engine."""

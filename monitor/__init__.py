@@ -1,0 +1,1 @@
+"""The daemon: sources to sinks around the pure core."""

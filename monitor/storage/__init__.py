@@ -1,0 +1,1 @@
+"""What must survive: tables, store, outbox, inputs, snapshots, audit, dead letters."""
