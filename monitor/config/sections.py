@@ -1,0 +1,183 @@
+"""What can be set. Units stand last in names; a default is what a newcomer is safe with."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import msgspec
+from pydantic import Field, model_validator
+
+from monitor.section import Section
+
+Mode = Literal["observe", "approve", "enforce"]
+Effect = Literal["read", "write", "delete", "execute", "send", "grant", "remember"]
+
+
+class Reference(Section):
+    """The window in which an agent's normal is taken down."""
+
+    days: float = Field(14, gt=0, le=366, description="length from the agent's first event, in days")
+    ratify: Literal["auto", "person"] = Field(
+        "person", description="who takes it as right; default `auto` in replay. Only a person's counts for arming"
+    )
+
+
+class Levels(Section):
+    """Agent-months per false alarm from which an alert has the level."""
+
+    notice: float = Field(10, gt=0, description="shown")
+    page: float = Field(100, gt=0, description="wakes a person")
+    critical: float = Field(1000, gt=0, description="wakes two")
+
+    @model_validator(mode="after")
+    def _rise(self) -> Self:
+        if not self.notice <= self.page <= self.critical:
+            raise ValueError("levels must rise: notice <= page <= critical")
+        return self
+
+
+class Alerting(Section):
+    """When an alert is raised."""
+
+    levels: Levels = Levels()
+
+
+class Thresholds(Section):
+    """Gate scores, in agent-months per false alarm, from which a containment step is decided."""
+
+    throttle: float = Field(30, gt=0)
+    restrict: float = Field(100, gt=0)
+    quarantine: float = Field(300, gt=0)
+    kill: float = Field(1000, gt=0)
+
+    @model_validator(mode="after")
+    def _rise(self) -> Self:
+        if not self.throttle <= self.restrict <= self.quarantine <= self.kill:
+            raise ValueError("thresholds must rise: throttle <= restrict <= quarantine <= kill")
+        return self
+
+
+class Expiry(Section):
+    """Seconds after which a step ends by itself; absent: never, a person ends it."""
+
+    throttle: float | None = Field(None, gt=0)
+    restrict: float | None = Field(None, gt=0)
+    quarantine: float | None = Field(None, gt=0)
+    kill: float | None = Field(None, gt=0)
+
+
+class Containment(Section):
+    """What driftd may do to an agent. By default it only says what it would have done."""
+
+    mode: Mode = Field("observe", description="observe: would have; approve: a person says yes; enforce: by itself")
+    thresholds: Thresholds = Thresholds()
+    kill: bool = Field(False, description="opts in to kill; otherwise a kill is carried out as quarantine")
+    protected: tuple[str, ...] = Field((), description="agents that are never contained; * stands for anything")
+    age_seconds_max: float = Field(300, gt=0, description="on older evidence a person is asked, whatever the mode")
+    expiry_seconds: Expiry = Expiry()
+
+
+class Rename(Section):
+    """A regular expression over an agent's name, and what it becomes."""
+
+    match: str = Field(description="matched from the start of the name")
+    to: str = Field(description=r"what it becomes; \1 is the first group")
+
+
+class Agents(Section):
+    """Who is who: stable names, roles, teams, and how many."""
+
+    identity: tuple[Rename, ...] = Field((), description="first match names the agent; the raw name is kept beside")
+    roles: tuple[Rename, ...] = Field((), description="first match over the stable name gives the role")
+    teams: tuple[Rename, ...] = Field((), description="first match over the stable name gives the team")
+    max: int = Field(1_000_000, ge=1, description="agents kept in memory by one daemon")
+
+
+class Rule(Section):
+    """What an action of an agent is, whatever the record claims; `*` stands for anything, `/` among it."""
+
+    action: str = Field("*", description="actions that it is about")
+    role: str = Field("*", description="roles that it is about")
+    target: str = Field("*", description="targets that it is about")
+    scope: str | None = Field(None, description="the permission exercised; {action} stands for the action's name")
+    effect: Effect | None = Field(None, description="what the action does to the world")
+    privileged: bool | None = Field(None, description="the permission is sensitive")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.scope is None and self.effect is None and self.privileged is None:
+            raise ValueError("the rule says nothing: give scope, effect or privileged")
+        return self
+
+
+class Storage(Section):
+    """Where decisions are kept."""
+
+    url: str | None = Field(None, description="SQLAlchemy URL; default: SQLite in state_dir")
+
+
+def _is_loopback(bind: str) -> bool:
+    try:
+        return ip_address(bind).is_loopback
+    except ValueError:
+        return bind == "localhost"
+
+
+class Api(Section):
+    """The HTTP interface: routes, console, metrics."""
+
+    bind: str = Field("127.0.0.1", description="address; anything but loopback needs tokens_file")
+    port: int = Field(8765, ge=0, le=65535)
+    tokens_file: Path | None = Field(None, description="bearer tokens and their roles")
+    allow_hosts: tuple[str, ...] = Field((), description="further names by which the interface may be called")
+
+    @model_validator(mode="after")
+    def _not_naked(self) -> Self:
+        if self.tokens_file is None and not _is_loopback(self.bind):
+            raise ValueError(f"bind {self.bind} is reachable from outside: set api.tokens_file, or bind 127.0.0.1")
+        return self
+
+
+class Privacy(Section):
+    """What is kept of records beyond what judging needs."""
+
+    excerpts: bool = Field(True, description="keep the first 4 KiB of bad records with their dead letters")
+
+
+class PluginTable(Section):
+    """Plug-ins by the name that a person gave them."""
+
+    def by_name(self) -> dict[str, Section]:
+        """The settings of each, in the order in which they were said."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+class DetectorTable(Section):
+    """One entry for each detector that was found: `enabled`, and the detector's own settings."""
+
+    def by_name(self) -> dict[str, msgspec.Struct]:
+        """The settings of each as its own `Settings` struct."""
+        found: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: entry.struct() for name, entry in found.items()}
+
+
+class Settings(Section):
+    """All settings of one installation."""
+
+    state_dir: Path = Field(Path("driftd-state"), description="where the daemon keeps what it must not lose")
+    tenant: str = Field("", max_length=128, description="namespace of agents whose records name none")
+    one_person: bool = Field(False, description="nobody else can confirm: widening directives count at once, shown")
+    reference: Reference = Reference()
+    alerting: Alerting = Alerting()
+    containment: Containment = Containment()
+    detectors: DetectorTable = DetectorTable()
+    sources: PluginTable = PluginTable()
+    sinks: PluginTable = PluginTable()
+    hooks: PluginTable = PluginTable()
+    agents: Agents = Agents()
+    rules: tuple[Rule, ...] = ()
+    storage: Storage = Storage()
+    api: Api = Api()
+    privacy: Privacy = Privacy()
