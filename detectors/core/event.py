@@ -1,10 +1,24 @@
-"""The native event, version 1: one action of one agent, with its constraints in the types."""
+"""The native event, version 1: one action of one agent, with its constraints in the types, and its strict decoder."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import repeat
+from operator import attrgetter
 from typing import Annotated, Literal
 
 import msgspec
+
+from detectors.core.bad_record import BadRecord, reason_of
+
+#: an object of one event, in bytes
+BYTES_MAX = 64 * 1024
+#: arrays and objects inside each other, the event itself among them
+DEPTH_MAX = 32
+#: epoch seconds; what is larger looks like milliseconds
+TIME_MAX = 1e11
 
 Effect = Literal["read", "write", "delete", "execute", "send", "grant", "remember"]
 Outcome = Literal["ok", "error", "denied"]
@@ -16,6 +30,11 @@ Required = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Long = Annotated[str, msgspec.Meta(max_length=1024)]
 #: a finite number that is not negative
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1.7976931348623157e308)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=TIME_MAX)]
+
+
+class Unread(msgspec.Struct, gc=False, frozen=True):
+    """An object that is checked to be one and then passed over: its text stays in the record's bytes."""
 
 
 class Origin(msgspec.Struct, gc=False, frozen=True):
@@ -26,13 +45,16 @@ class Origin(msgspec.Struct, gc=False, frozen=True):
     in_request: bool | None = None
 
 
-class Event(msgspec.Struct, gc=False):
-    """One action of one agent, as it stands on the wire; the meaning of each field is the contract's."""
+class Event(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """One action of one agent, as it stands on the wire; the meaning of each field is the contract's.
+
+    `time` is a number of epoch seconds or None once it was decoded. Null stands for absent where the default is None.
+    """
 
     agent: Required
     action: Required
     id: Short | None = None
-    time: float | str | None = None
+    time: Seconds | Annotated[str, msgspec.Meta(max_length=64)] | None = None
     tenant: Short = ""
     role: Name | None = None
     version: Name | None = None
@@ -54,4 +76,140 @@ class Event(msgspec.Struct, gc=False):
     origin: Origin | None = None
     objective: Long | None = None
     digests: dict[str, str] | None = None
-    attrs: msgspec.Raw | None = None
+    attrs: Unread | None = None
+
+
+class OpenEvent(Event, gc=False, forbid_unknown_fields=False):
+    """An event that came with further fields; they were counted and passed over."""
+
+
+_decode = msgspec.json.Decoder(Event).decode
+_decode_open = msgspec.json.Decoder(OpenEvent).decode
+_decode_names = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_KNOWN = frozenset(field.encode_name for field in msgspec.structs.fields(Event))
+#: all that the decoders raise for what a line holds
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+_TEXTS = (
+    *("agent", "action", "id", "tenant", "role", "version", "session", "principal", "target", "scope"),
+    *("unit", "approver", "host", "objective"),
+)
+_texts = attrgetter(*_TEXTS)
+_time = attrgetter("time")
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def decode(line: bytes, unknown: Callable[[str], None] | None = None) -> Event:
+    """The event on this line. `unknown` is called with the name of each top-level field that is not of the contract.
+
+    Raises BadRecord, and nothing else for whatever the line holds.
+    """
+    if len(line) > BYTES_MAX and len(line.strip()) > BYTES_MAX:
+        raise BadRecord("too_large")
+    names: list[str] = []
+    try:
+        event = _decode(line)
+    except _UNDECODABLE as error:
+        event = _decode_other(line, error, names)
+    if not line.isascii() or b"\\" in line or b"\x7f" in line:
+        _check_text(line, event)
+    if line.count(b"{") + line.count(b"[") > DEPTH_MAX:
+        _check_depth(line)
+    if event.time.__class__ is str:
+        event.time = seconds_of(str(event.time))
+    if unknown is not None:
+        for name in names:
+            unknown(name)
+    return event
+
+
+def decode_plain(lines: Sequence[bytes]) -> list[Event] | None:
+    """All these events at once, when each of them is plain; None when a line has to be looked at by itself.
+
+    Plain is valid ASCII without escapes, unknown fields and deep nesting: nearly everything that is ever read.
+    """
+    text = b"".join(lines)
+    if not text.isascii() or b"\\" in text or b"\x7f" in text:
+        return None
+    if max(map(len, lines), default=0) > BYTES_MAX:
+        return None
+    brackets = max(map(bytes.count, lines, repeat(b"[")), default=0)
+    if brackets + max(map(bytes.count, lines, repeat(b"{")), default=0) > DEPTH_MAX:
+        return None
+    try:
+        events = list(map(_decode, lines))
+        if str in set(map(type, map(_time, events))):
+            for event in events:
+                if event.time.__class__ is str:
+                    event.time = seconds_of(str(event.time))
+    except (*_UNDECODABLE, BadRecord):
+        return None
+    return events
+
+
+def seconds_of(text: str) -> float:
+    """Epoch seconds of an RFC 3339 time. Raises BadRecord; a time without an offset could be any."""
+    leap = text[16:19] == ":60"  # RFC 3339 has leap seconds, datetime has not
+    try:
+        moment = msgspec.convert(f"{text[:16]}:59{text[19:]}" if leap else text, datetime)
+        if moment.tzinfo is None:
+            raise BadRecord("no_offset:time")
+        seconds = moment.timestamp() + leap
+    except (msgspec.ValidationError, OverflowError):
+        raise BadRecord("not_rfc3339:time") from None
+    if not 0 <= seconds <= TIME_MAX:
+        raise BadRecord("out_of_range:time")
+    return seconds
+
+
+def is_clean(text: str) -> bool:
+    """No control, separator or surrogate character."""
+    return text.isprintable() or _FORBIDDEN.search(text) is None
+
+
+def _decode_other(line: bytes, error: Exception, names: list[str]) -> Event:
+    """The event of a line that the quick decoder refused, with the names of its unknown fields."""
+    if not str(error).startswith("Object contains unknown field"):
+        raise BadRecord(reason_of(error, line)) from None
+    try:
+        event = _decode_open(line)
+        names += [name for name in _decode_names(line) if name not in _KNOWN]
+    except _UNDECODABLE as other:
+        raise BadRecord(reason_of(other, line)) from None
+    return event
+
+
+def _check_text(line: bytes, event: Event) -> None:
+    """Refuse what the JSON decoder lets pass: bytes that are no UTF-8 in what it skips, and forbidden characters."""
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        raise BadRecord("not_utf8") from None
+    escapes = b"\\" in line
+    # C1 controls start with C2, the separators with E2 80: text of most languages leaves here
+    if not (escapes or b"\xc2" in line or b"\xe2\x80" in line or b"\x7f" in line):
+        return
+    for field, text in zip(_TEXTS, _texts(event), strict=True):
+        if text and not is_clean(text):
+            raise BadRecord(f"control_character:{field}")
+    if not all(map(is_clean, event.via)):
+        raise BadRecord("control_character:via")
+    if event.origin is not None and event.origin.source and not is_clean(event.origin.source):
+        raise BadRecord("control_character:origin")
+    # the known strings are clean, so this one is in attrs, digests or a field that nobody knows
+    if escapes and b"\\u0000" in line and b"\\u0000" in line.replace(b"\\\\", b"__"):
+        raise BadRecord("null_character")
+
+
+def _check_depth(line: bytes) -> None:
+    """Refuse nesting deeper than DEPTH_MAX; the line is valid JSON."""
+    quoted = line.replace(b"\\\\", b"__").replace(b'\\"', b"__").split(b'"')
+    brackets = b"".join(quoted[::2]).translate(_TO_SQUARE, _NOT_BRACKETS)
+    for _ in range(DEPTH_MAX):
+        brackets = brackets.replace(b"[]", b"")  # takes one level off, the innermost
+    if brackets:
+        raise BadRecord("too_deep")
+
+
+_TO_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
