@@ -1,0 +1,10 @@
+"""Alembic runs this with the open transaction of the caller; SQLite alters tables in batch mode."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from monitor.storage.tables import METADATA
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)
+context.run_migrations()
