@@ -15,6 +15,7 @@ from monitor.config.plugged import model_for, model_of_all
 from monitor.config.problems import explained
 from monitor.config.sections import Settings
 from monitor.config.tree import Key, Layer, merged
+from monitor.plugins import find
 
 Purpose = Literal["run", "replay"]
 #: what differs from the defaults of the sections: a replay has nobody who could ratify
@@ -63,16 +64,18 @@ def read(
         places.from_environment(os.environ if environment is None else environment),
         places.from_overrides(overrides),
     ])
-    sources = said.values.get("sources")
-    if sources is None:
-        said.values["sources"] = {SOURCES[purpose]: {}}
-    elif purpose == "replay" and isinstance(sources, dict):
-        sources.setdefault(SOURCES[purpose], {})
+    _default_source(said.values, purpose)
     model = model_for(said)
     try:
         return Reading(model.model_validate(said.values), said.places)
     except ValidationError as problem:
         raise explained(problem, model, said) from None
+
+
+def _default_source(values: dict[str, Any], purpose: Purpose) -> None:
+    sources = values.setdefault("sources", {})
+    if isinstance(sources, dict) and (purpose == "replay" or not sources) and find("monitor.sources", SOURCES[purpose]):
+        sources.setdefault(SOURCES[purpose], {})
 
 
 def schema() -> dict[str, Any]:
