@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 class Section(BaseModel):
     """A part of the settings. A field `x` of type SecretStr may be given as `x_file`, the file that holds it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     @model_validator(mode="before")
     @classmethod

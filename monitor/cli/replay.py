@@ -30,10 +30,10 @@ def replay(
     quiet: Quiet = False,
 ) -> None:
     """Say what the daemon would have said about these events. The same input gives the same bytes."""
+    _readable(events, [directives] if directives else [])
+    settings = options.settings_of(config, overrides, "replay").settings
     from monitor.replay import replay as replayed
 
-    settings = options.settings_of(config, overrides, "replay").settings
-    _readable(events, [directives] if directives else [])
     with _progress(quiet=quiet or str(findings) == "-") as progress:
         replayed(events, directives, settings, findings, progress, form)
     if not quiet and str(findings) != "-":

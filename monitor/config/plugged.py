@@ -23,8 +23,8 @@ TABLES = ("sources", "sinks", "hooks")
 
 def model_for(whole: Layer) -> type[Settings]:
     """Settings with one field for each detector that exists and each plug-in that is named. Raises SettingsError."""
-    tables = {table: (_table(table, whole), Field(default_factory=_table(table, whole))) for table in TABLES}
-    return _model(**tables)
+    tables = [_table(table, whole) for table in TABLES]
+    return _model(**{table.__name__: (table, Field(default_factory=table)) for table in tables})
 
 
 def model_of_all() -> type[Settings]:
