@@ -44,10 +44,12 @@ def log(x: float) -> float: ...
 def log(x: Floats) -> Floats: ...
 def log(x: Any) -> Any:
     """Natural logarithm of x > 0; a logarithm of anything else is a bug of the caller and undefined."""
+    mantissa: Any
+    octaves: Any
     mantissa, octaves = _split_array(x) if isinstance(x, np.ndarray) else _split(x)
     ratio = (mantissa - 1.0) / (mantissa + 1.0)
     square = ratio * ratio
-    series = ODD_SHARES[0]
+    series: Any = ODD_SHARES[0]
     for share in ODD_SHARES[1:]:
         series = series * square + share
     return octaves * LN2_HIGH + (2.0 * ratio * series + octaves * LN2_LOW)

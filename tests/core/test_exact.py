@@ -33,9 +33,7 @@ def test_known_points_are_exact() -> None:
 
 
 @pytest.mark.parametrize(("function", "inputs"), [(exact.exp, EXPONENTS), (exact.log, NUMBERS)])
-def test_scalars_arrays_and_strides_agree_bit_for_bit(
-    function: Callable[[Any], Any], inputs: exact.Floats
-) -> None:
+def test_scalars_arrays_and_strides_agree_bit_for_bit(function: Callable[[Any], Any], inputs: exact.Floats) -> None:
     whole = function(inputs)
     assert whole.tolist() == [function(x) for x in inputs.tolist()]
     strided = np.repeat(inputs, 3)[::3]
