@@ -29,7 +29,7 @@ def show(
 ) -> None:
     """Show every setting in force; secrets are masked."""
     reading = options.settings_of(config, overrides)
-    whole = reading.settings.model_dump(mode="json", serialize_as_any=True)
+    whole = reading.settings.model_dump(mode="json")
     if as_json and not origin:
         return screen.as_json(whole)
     rows = [(key, value, _place(reading.places, path)) for path, key, value in _leaves(whole, ())]

@@ -13,6 +13,6 @@ SILENT = {"state_dir", "storage", "api", "sinks", "hooks", "privacy"}
 
 def settings_digest(settings: Settings) -> str:
     """32 hexadecimal digits over canonical JSON; secrets are not part of it."""
-    kept = settings.model_dump(mode="json", exclude=SILENT, serialize_as_any=True)
+    kept = settings.model_dump(mode="json", exclude=SILENT)
     canonical = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return blake2b(canonical.encode(), digest_size=16).hexdigest()

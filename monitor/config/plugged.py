@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache, reduce
 from operator import or_
-from types import UnionType
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+from typing import Annotated, Any
 
-import msgspec
-from pydantic import BaseModel, Field, create_model, model_validator
+from pydantic import BaseModel, Field, create_model
 
 from monitor import plugins
 from monitor.config.problems import Problem, SettingsError
 from monitor.config.sections import DetectorTable, PluginTable, Settings
+from monitor.config.structs import AsStruct
 from monitor.config.tree import Layer
-from monitor.section import Section
 
 TABLES = ("sources", "sinks", "hooks")
 
@@ -67,61 +65,12 @@ def _class_of(table: str, name: str, entry: object, whole: Layer) -> type[BaseMo
     return plugins.settings_class(plugin)
 
 
-class _Entry(Section):
-    """One detector's settings; `struct` gives them as the detector wants them."""
-
-    struct_class: ClassVar[type[msgspec.Struct]]
-
-    def struct(self) -> msgspec.Struct:
-        """The settings as the detector's own struct."""
-        return msgspec.convert(self.model_dump(), self.struct_class)
-
-    @model_validator(mode="after")
-    def _fits(self) -> _Entry:
-        try:
-            self.struct()
-        except msgspec.ValidationError as problem:
-            raise ValueError(f"{problem}: see the detector's page") from None
-        return self
-
-
 @cache
 def _detector_table() -> type[DetectorTable]:
     fields: dict[str, Any] = {}
+    annotated: Any = Annotated  # types made at run time are no affair of the type checker
     for name, detector in sorted(plugins.detectors().items()):
-        entry = _entry(name, detector.Settings)
-        fields[name] = (entry, Field(default_factory=entry, description=(detector.__doc__ or "").partition("\n")[0]))
+        described = (detector.__doc__ or "").partition("\n")[0]
+        entry = annotated[detector.Settings, AsStruct()]
+        fields[name] = (entry, Field(default_factory=detector.Settings, description=described))
     return create_model("Detectors", __base__=DetectorTable, **fields)
-
-
-def _entry(name: str, struct: type[msgspec.Struct]) -> type[_Entry]:
-    hints = {field.name: field.type for field in msgspec.structs.fields(struct)}
-    fields: dict[str, Any] = {}
-    for field in msgspec.structs.fields(struct):
-        if field.default is not msgspec.NODEFAULT:
-            default = Field(field.default)
-        else:
-            default = Field(default_factory=field.default_factory)
-        fields[field.encode_name] = (for_pydantic(hints[field.name]), default)
-    entry = create_model(name, __base__=_Entry, **fields)
-    entry.struct_class = struct
-    return entry
-
-
-def for_pydantic(annotation: Any) -> Any:
-    """A type of msgspec as one that pydantic checks alike: constraints become pydantic's."""
-    if get_origin(annotation) is Annotated:
-        inner, *marks = get_args(annotation)
-        fields = [_field(mark) for mark in marks if isinstance(mark, msgspec.Meta)]
-        return Annotated[(for_pydantic(inner), *fields)]
-    if get_origin(annotation) in {Union, UnionType}:
-        return reduce(or_, (for_pydantic(part) for part in get_args(annotation)))
-    if get_origin(annotation) is Literal or not get_args(annotation):
-        return annotation
-    return get_origin(annotation)[tuple(for_pydantic(part) for part in get_args(annotation))]
-
-
-def _field(mark: msgspec.Meta) -> Any:
-    limits = ("ge", "gt", "le", "lt", "multiple_of", "pattern", "min_length", "max_length", "description")
-    return Field(**{limit: value for limit in limits if (value := getattr(mark, limit)) is not None})
-

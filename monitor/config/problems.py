@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, NamedTuple, get_args
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
+from monitor.config.structs import section_of
 from monitor.config.tree import Key, Layer, dotted
 from monitor.section import secret_fields
 
@@ -77,6 +79,8 @@ def model_at(model: type[BaseModel], key: Key) -> type[BaseModel] | None:
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return section_of(annotation)
     return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
 
 

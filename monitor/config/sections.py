@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import msgspec
 from pydantic import Field, model_validator
 
+from detectors.core.detector import Settings as DetectorSettings
+from detectors.core.rules import ActionRule, IdentityRule, RoleRule, Rules, RuleSet, TeamRule
+from monitor.config.structs import AsStruct
 from monitor.section import Section
 
 Mode = Literal["observe", "approve", "enforce"]
-Effect = Literal["read", "write", "delete", "execute", "send", "grant", "remember"]
 
 
 class Reference(Section):
@@ -79,37 +80,13 @@ class Containment(Section):
     expiry_seconds: Expiry = Expiry()
 
 
-class Rename(Section):
-    """A regular expression over an agent's name, and what it becomes."""
-
-    match: str = Field(description="matched from the start of the name")
-    to: str = Field(description=r"what it becomes; \1 is the first group")
-
-
 class Agents(Section):
-    """Who is who: stable names, roles, teams, and how many."""
+    """Who is who: stable names, roles, teams, and how many. In every list the first rule that fits counts."""
 
-    identity: tuple[Rename, ...] = Field((), description="first match names the agent; the raw name is kept beside")
-    roles: tuple[Rename, ...] = Field((), description="first match over the stable name gives the role")
-    teams: tuple[Rename, ...] = Field((), description="first match over the stable name gives the team")
-    max: int = Field(1_000_000, ge=1, description="agents kept in memory by one daemon")
-
-
-class Rule(Section):
-    """What an action of an agent is, whatever the record claims; `*` stands for anything, `/` among it."""
-
-    action: str = Field("*", description="actions that it is about")
-    role: str = Field("*", description="roles that it is about")
-    target: str = Field("*", description="targets that it is about")
-    scope: str | None = Field(None, description="the permission exercised; {action} stands for the action's name")
-    effect: Effect | None = Field(None, description="what the action does to the world")
-    privileged: bool | None = Field(None, description="the permission is sensitive")
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.scope is None and self.effect is None and self.privileged is None:
-            raise ValueError("the rule says nothing: give scope, effect or privileged")
-        return self
+    identity: tuple[Annotated[IdentityRule, AsStruct()], ...] = Field((), description="raw names to stable agents")
+    roles: tuple[Annotated[RoleRule, AsStruct()], ...] = Field((), description="agents to roles")
+    teams: tuple[Annotated[TeamRule, AsStruct()], ...] = Field((), description="agents and roles to teams")
+    max: int = Field(1 << 20, ge=1, description="agents that one partition keeps")
 
 
 class Storage(Section):
@@ -157,10 +134,9 @@ class PluginTable(Section):
 class DetectorTable(Section):
     """One entry for each detector that was found: `enabled`, and the detector's own settings."""
 
-    def by_name(self) -> dict[str, msgspec.Struct]:
+    def by_name(self) -> dict[str, DetectorSettings]:
         """The settings of each as its own `Settings` struct."""
-        found: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: entry.struct() for name, entry in found.items()}
+        return {name: getattr(self, name) for name in type(self).model_fields}
 
 
 class Settings(Section):
@@ -177,7 +153,18 @@ class Settings(Section):
     sinks: PluginTable = PluginTable()
     hooks: PluginTable = PluginTable()
     agents: Agents = Agents()
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[Annotated[ActionRule, AsStruct()], ...] = Field(
+        (), description="what actions are, whatever their records claim"
+    )
     storage: Storage = Storage()
     api: Api = Api()
     privacy: Privacy = Privacy()
+
+    def rule_set(self) -> RuleSet:
+        """The operator's rules, as the core takes them."""
+        return RuleSet(self.agents.identity, self.agents.roles, self.agents.teams, self.rules)
+
+    @model_validator(mode="after")
+    def _rules_can_be_applied(self) -> Self:
+        Rules(self.rule_set())
+        return self

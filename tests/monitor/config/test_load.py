@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from detectors.core.rules import RoleRule, Rules
 from monitor.config import Settings, SettingsError, load, read, schema, settings_digest
 
 
@@ -64,7 +65,10 @@ def test_every_key_knows_its_place(tmp_path: Path) -> None:
             "alerting:\n  levels:\n    pages: 3",
             "driftd.yaml:3: alerting.levels.pages: unknown key (did you mean alerting.levels.page?)",
         ),
-        ("rules:\n- {scope: a}\n- {efect: read}", "driftd.yaml:3: rules.1.efect: unknown key (did you mean rules.1.effect?)"),
+        (
+            "rules:\n- {when: {}, then: {}}\n- when: {action: x}\n  then: {efect: read}",
+            "driftd.yaml:4: rules.1.then.efect: unknown key (did you mean rules.1.then.effect?)",
+        ),
         ("thresholds: {}", "driftd.yaml:1: thresholds: unknown key (did you mean containment.thresholds?)"),
         ("reference: {xyzzy: 1}", "driftd.yaml:1: reference.xyzzy: unknown key (known here: days, ratify)"),
         (
@@ -73,12 +77,13 @@ def test_every_key_knows_its_place(tmp_path: Path) -> None:
         ),
         ("reference: {days: -1}", "driftd.yaml:1: reference.days: -1 does not fit (input should be greater than 0)"),
         ("api: {bind: 0.0.0.0}", "(set api.tokens_file, or bind 127.0.0.1)"),
-        ("rules: [{action: x}]", "driftd.yaml:1: rules.0: the rule says nothing (give scope, effect or privileged)"),
+        ("rules: [{when: {action: x}}]", "driftd.yaml:1: rules.0.then: missing (add then)"),
+        ("agents: {identity: [{match: 'a('}]}", "The identity rule 'a(' -> '{agent}' cannot be read"),
         ("alerting: {levels: {notice: 200}}", "(notice <= page <= critical)"),
         ("tenant: a\ntenant: b", "driftd.yaml:2: tenant: said twice (keep one)"),
         ("tenant: [", "driftd.yaml:1: not YAML"),
         ("- a", "driftd.yaml:1: not a mapping"),
-        ("agents: {identity: [{match: a}]}", "driftd.yaml:1: agents.identity.0.to: missing (add to)"),
+        ("agents: {roles: [{agent: a}]}", "driftd.yaml:1: agents.roles.0.role: missing (add role)"),
     ],
 )
 def test_what_is_wrong_is_said_with_place_key_and_cure(tmp_path: Path, text: str, told: str) -> None:
@@ -107,9 +112,22 @@ def test_a_file_that_is_not_there_is_said() -> None:
 
 
 def test_yaml_anchors_and_merges_are_understood(tmp_path: Path) -> None:
-    path = written(tmp_path, "rules:\n- &a {action: x, scope: s}\n- {<<: *a, action: y}\n")
-    settings = load(path, (), {}, "replay")
-    assert [(rule.action, rule.scope) for rule in settings.rules] == [("x", "s"), ("y", "s")]
+    path = written(tmp_path, "agents:\n  roles:\n  - &a {agent: x, role: s}\n  - {<<: *a, agent: y}\n")
+    assert load(path, (), {}, "replay").agents.roles == (RoleRule("x", "s"), RoleRule("y", "s"))
+
+
+def test_rules_become_what_the_core_takes(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        """
+        agents: {identity: [{match: '(?P<agent>.+)-[0-9a-f]{5}'}], teams: [{team: red, role: r*}]}
+        rules: [{when: {action: 'drop_*'}, then: {effect: delete, privileged: true}}]
+        """,
+    )
+    rules = Rules(load(path, (), {}, "replay").rule_set())
+    assert rules.identify("etl-0a1b2")[0] == "etl"
+    assert rules.team_of("etl", "reader") == "red"
+    assert rules.derive("drop_table", None, None, None, None) == ("drop_table", "delete", True)
 
 
 def test_the_digest_follows_what_decides_and_nothing_else() -> None:
@@ -129,8 +147,8 @@ def test_every_detector_that_exists_has_an_entry() -> None:
     assert set(settings.detectors.by_name()) == set(plugins.detectors())
     for name in plugins.detectors():
         off = load(None, [f"detectors.{name}.enabled=false"], {}, "replay")
-        assert off.detectors.by_name()[name].enabled is False  # type: ignore[attr-defined]
-        assert settings.detectors.by_name()[name].enabled is True  # type: ignore[attr-defined]
+        assert off.detectors.by_name()[name].enabled is False
+        assert settings.detectors.by_name()[name].enabled is True
 
 
 def test_a_detector_that_does_not_exist_is_refused() -> None:

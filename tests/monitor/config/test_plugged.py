@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from monitor import plugins
 from monitor.config import SettingsError, load, schema
-from monitor.config.plugged import for_pydantic
+from monitor.config.structs import for_pydantic
 
 PLUGIN = """
 from typing import ClassVar, Literal
