@@ -59,4 +59,4 @@ def newest(connection: Connection, limit: int, reason: str | None) -> list[Store
 def counts(connection: Connection) -> dict[str, int]:
     """How many are kept, by reason."""
     query = sa.select(_columns.reason, sa.func.count()).group_by(_columns.reason).order_by(_columns.reason)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -84,7 +86,7 @@ def _prepare(raw: Any, busy_seconds: float) -> None:
     raw.isolation_level = None  # `_begin` starts transactions; the driver's own rules would start some too late
     cursor = raw.cursor()
     cursor.execute(f"PRAGMA busy_timeout={int(busy_seconds * 1000)}")
-    mode = cursor.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    mode = _log_ahead(cursor, busy_seconds)
     # what was acknowledged survives power loss, not only the death of the process
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
@@ -92,6 +94,18 @@ def _prepare(raw: Any, busy_seconds: float) -> None:
     cursor.close()
     if mode != "wal":
         raise StorageError("This file system cannot hold a write-ahead log.", "Put the database on a local disk.")
+
+
+def _log_ahead(cursor: Any, busy_seconds: float) -> str:
+    # a new file's first change to WAL does not wait for another process that is doing the same, so this does
+    until = time.monotonic() + busy_seconds
+    while True:
+        try:
+            return str(cursor.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != _BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def _begin(connection: Connection) -> None:

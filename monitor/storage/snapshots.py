@@ -138,7 +138,7 @@ def _inherited(
     of_parent = (
         sa.select(_part.name, _part.digest).join(SNAPSHOT_MANIFEST).where(_of(partition), _manifest.id == parent)
     )
-    held: dict[str, str] = dict(connection.execute(of_parent).tuples().all())
+    held: dict[str, str] = dict(connection.execute(of_parent).all())
     missing = sorted(set(unchanged) - held.keys())
     if missing:
         raise ValueError(f"snapshot {parent} has no parts {missing}")
