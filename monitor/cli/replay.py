@@ -40,6 +40,27 @@ def replay(
         _closing(findings)
 
 
+@app.command()
+def learn(
+    events: Events,
+    config: options.Config = None,
+    overrides: options.Set = None,
+    form: Format = "native",
+    quiet: Quiet = False,
+) -> None:
+    """Seed baselines from history, so that a new daemon need not wait for a reference. Nobody is notified."""
+    _readable(events, [])
+    settings = options.settings_of(config, overrides).settings
+    from monitor.replay import learn as learnt
+
+    with _progress(quiet=quiet) as progress:
+        agents = learnt(events, settings, progress, form)
+    if not quiet:
+        from monitor.cli.screen import say
+
+        say(f"{agents} agents have a baseline in {settings.state_dir}; `driftd run` goes on from there")
+
+
 def _readable(events: list[Path], others: list[Path]) -> None:
     """Missing inputs are said before hours are spent on the first of them."""
     for path in (*events, *others):
