@@ -9,11 +9,14 @@ from typing import Protocol
 class Clock(Protocol):
     """Wall time in epoch seconds, monotonic time in seconds, and a way to wait."""
 
-    def time(self) -> float: ...
+    def time(self) -> float:
+        """Epoch seconds."""
 
-    def monotonic(self) -> float: ...
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
 
-    def sleep(self, seconds: float) -> None: ...
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
 
 
 class SystemClock:

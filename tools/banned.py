@@ -49,7 +49,7 @@ IMPORTS = frozenset({
     "__future__", "abc", "array", "bisect", "calendar", "collections", "contextlib", "copy", "dataclasses", "datetime",
     "detectors", "enum", "fnmatch", "fractions", "functools", "hashlib", "heapq", "importlib", "itertools", "math",
     "msgspec", "numpy", "operator", "pkgutil", "re", "statistics", "string", "struct", "types", "typing", "zoneinfo",
-    "hmac", "json", "textwrap", "sys",
+    "hmac", "json", "sys", "textwrap", "zlib",
 })
 #: a library that one place alone may use, and the places: the path below the core's directory begins so
 ONLY = {
