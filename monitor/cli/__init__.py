@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 from monitor.cli import exits
 
@@ -13,6 +15,7 @@ def main() -> None:
     from monitor.cli.app import app
 
     try:
+        _alone()
         app(prog_name="driftd")
     except KeyboardInterrupt:
         sys.exit(exits.INTERRUPTED)
@@ -28,3 +31,11 @@ def main() -> None:
 
         complain(problem)
         sys.exit(code)
+
+
+def _alone() -> None:
+    """Another distribution may install a package of the same name over ours: say so, before it fails in riddles."""
+    spec = find_spec("detectors")
+    found = Path(spec.origin).parent if spec and spec.origin else None
+    if found != Path(__file__).parents[2] / "detectors":
+        raise exits.CommandError(f"`detectors` at {found} is not driftd's: install driftd in an environment of its own")

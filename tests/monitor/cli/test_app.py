@@ -110,3 +110,11 @@ def test_what_is_shown_can_be_read_back(tmp_path: Path) -> None:
 
 def test_the_schema_is_json() -> None:
     assert json.loads(driftd("config", "schema").stdout)["properties"]["containment"]
+
+
+def test_a_foreign_package_of_our_name_is_said(tmp_path: Path) -> None:
+    (tmp_path / "detectors").mkdir()
+    (tmp_path / "detectors" / "__init__.py").write_text("import torch\n")
+    done = driftd("version", PYTHONPATH=str(tmp_path))
+    assert done.returncode == exits.FAILED
+    assert "install driftd in an environment of its own" in done.stderr

@@ -48,6 +48,11 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_p
     assert settings.alerting.levels.model_dump() == {"notice": 2, "page": 3.5, "critical": 4}
 
 
+def test_one_threshold_of_containment_may_be_set_alone() -> None:
+    settings = load(None, ["containment.thresholds.kill=50"], {}, "replay")
+    assert settings.containment.thresholds.kill == 50
+
+
 def test_every_key_knows_its_place(tmp_path: Path) -> None:
     path = written(tmp_path, "tenant: a\nreference:\n  days: 3\n")
     reading = read(path, ["containment.mode=approve"], {"DRIFTD__ONE_PERSON": "true"}, "replay")
