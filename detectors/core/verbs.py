@@ -30,7 +30,7 @@ def effect_of(name: str) -> Effect | None:
     """
     for segment in reversed(_SEGMENTS.split(name)):
         tokens = [token.lower() for token in _TOKENS.findall(segment)]
-        for token, following in zip(tokens, [*tokens[1:], ""], strict=True):
+        for token, following in zip(tokens, [*tokens[1:], ""], strict=False):
             effect = VERBS.get(f"{token}_{following}") or VERBS.get(token)
             if effect is not None:
                 return effect
