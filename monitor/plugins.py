@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from detectors import Detector, discover
+
 
 @cache
 def modules(package: str) -> tuple[str, ...]:
@@ -22,7 +24,7 @@ def kinds(package: str) -> dict[str, type]:
     """All plug-ins of a package by their `kind`; imports every module of the package."""
     found: dict[str, type] = {}
     for module in modules(package):
-        for plugin in _in_module(import_module(f"{package}.{module}"), "kind"):
+        for plugin in _in_module(import_module(f"{package}.{module}")):
             found[plugin.kind] = plugin
     return found
 
@@ -30,7 +32,7 @@ def kinds(package: str) -> dict[str, type]:
 def find(package: str, kind: str) -> type | None:
     """The plug-in of this kind; other modules than the one of that name are only imported when it is not there."""
     if kind in modules(package):
-        here: dict[str, type] = {p.kind: p for p in _in_module(import_module(f"{package}.{kind}"), "kind")}
+        here: dict[str, type] = {p.kind: p for p in _in_module(import_module(f"{package}.{kind}"))}
         if kind in here:
             return here[kind]
     return kinds(package).get(kind)
@@ -47,19 +49,14 @@ def settings_class(plugin: type) -> type[BaseModel]:
     raise LookupError(f"{module.__name__} has no settings class with type: Literal[{plugin.kind!r}]")  # type: ignore[attr-defined]
 
 
-def detectors() -> dict[str, Any]:
-    """All detector classes by their name; imports every module of `detectors`."""
-    found: dict[str, Any] = {}
-    for module in modules("detectors"):
-        if module != "core":
-            for detector in _in_module(import_module(f"detectors.{module}"), "families"):
-                found[detector.name] = detector
-    return found
+def detectors() -> dict[str, type[Detector]]:
+    """All detector classes by their name."""
+    return {detector.name: detector for detector in discover()}
 
 
-def _in_module(module: ModuleType, mark: str) -> list[Any]:
+def _in_module(module: ModuleType) -> list[Any]:
     return [
         found
         for found in vars(module).values()
-        if isinstance(found, type) and found.__module__ == module.__name__ and getattr(found, mark, None) is not None
+        if isinstance(found, type) and found.__module__ == module.__name__ and getattr(found, "kind", None) is not None
     ]

@@ -30,11 +30,11 @@ DIRECTIVES = "directives"
 class Lazy(TyperGroup):
     """A group whose commands are imported when they are called, or listed."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
+    def list_commands(self, ctx: Any) -> list[str]:
         """Every command, directives last."""
         return [*MODULES, *self._in(DIRECTIVES)]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer's signature
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of this name, or None."""
         return self._in(MODULES.get(cmd_name, DIRECTIVES)).get(cmd_name)
 

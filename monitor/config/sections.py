@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from detectors.core.detector import Settings as DetectorSettings
+from detectors.core.detector import DetectorSettings
 from detectors.core.rules import ActionRule, IdentityRule, RoleRule, Rules, RuleSet, TeamRule
 from monitor.config.structs import AsStruct
 from monitor.section import Section
