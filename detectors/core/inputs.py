@@ -140,11 +140,15 @@ WIDENING = (Release, Accept, Ratify, Silence, Calendar)
 
 
 class Adoption(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A ratified, unsuspected agent of a role uses a thing: what a peer may know. All three are keyed digests."""
+    """A ratified, unsuspected agent of a role uses a thing: what a peer may know. All are keyed digests.
+
+    `place` is of the agent's principal and host: peers of one place are one peer.
+    """
 
     role: int
     thing: int
     agent: int
+    place: int
 
 
 class Pooled(msgspec.Struct, frozen=True, array_like=True, gc=False):

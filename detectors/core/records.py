@@ -27,3 +27,9 @@ class Records:
 
     def __len__(self) -> int:
         return len(self.events)
+
+    def part(self, start: int, stop: int) -> Records:
+        """Records start to stop."""
+        cut = slice(start, stop)
+        return Records(self.events[cut], self.contents[cut], self.offsets[cut], self.indexes[cut], self.arrivals[cut],
+                       self.times[cut], self.attested)

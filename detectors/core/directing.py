@@ -1,0 +1,130 @@
+"""Directives of people and receipts of hooks, applied at their position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from detectors.core import evidence
+from detectors.core.agents import key_of
+from detectors.core.inputs import (
+    Accept,
+    AnyDirective,
+    Calendar,
+    Contain,
+    Ratify,
+    Receipt,
+    Release,
+    Uncontain,
+)
+from detectors.core.judging import Judge
+from detectors.core.scored import Scored
+from detectors.core.state import State
+from detectors.core.ticks import Ticks
+
+DAY = 86_400.0
+#: how long an announced release may take to bring what it brings
+RELEASE_DAYS = 14
+
+
+class Directing:
+    """What people may do to the core; what they do to alerts and containment is decided there."""
+
+    def __init__(self, state: State, judge: Judge, ticks: Ticks) -> None:
+        self.state, self._judge, self._ticks = state, judge, ticks
+
+    def apply(self, directive: AnyDirective, time: float) -> Iterator[Scored]:
+        """Apply one directive at this time (epoch seconds)."""
+        if isinstance(directive, Release):
+            self._release(directive, time)
+        elif isinstance(directive, Calendar):
+            role = self.state.roles[key_of(directive.tenant, directive.role)]
+            self.state.calendars.setdefault(role, []).append(directive.rule)
+        elif isinstance(directive, Ratify):
+            self._ratify(directive, time)
+        elif isinstance(directive, Accept):
+            yield from self._accept(directive, time)
+        elif isinstance(directive, Uncontain):
+            self.contain(directive.tenant, directive.agent, held=False, time=time)
+        elif isinstance(directive, Contain):
+            self.contain(directive.tenant, directive.agent, held=True, time=time)
+
+    def receipt(self, receipt: Receipt) -> None:
+        """A step was carried out or taken back: the evidence of a contained agent is frozen."""
+        if receipt.step == "release" or receipt.outcome == "undone":
+            self.contain(receipt.tenant, receipt.agent, held=False, time=receipt.time)
+        elif receipt.step in ("quarantine", "kill") and receipt.outcome in ("confirmed", "acted"):
+            self.contain(receipt.tenant, receipt.agent, held=True, time=receipt.time)
+
+    def contain(self, tenant: str, agent: str, *, held: bool, time: float) -> None:
+        """Freeze or free the evidence of an agent."""
+        row = self.state.agents[key_of(tenant, agent)]
+        if row:
+            self.state.common.contained[row] = held
+            if not held:
+                self.restart(row, time)
+
+    def restart(self, row: int, time: float) -> None:
+        """All evidence of an agent back to rest: a person resolved it."""
+        state = self.state
+        n = float(state.common.n[row])
+        for number, column in state.evidence.items():
+            evidence.restart(column, row, time, n)
+            state.exemplars.pop((row, number), None)
+        for detector, mine in zip(state.detectors, state.mine, strict=True):
+            detector.restart(row, time, mine)
+        state.value[row] = 0.0
+        state.rebound(row)
+        state.dirty.add(int(state.common.identity[row]) % 64)
+
+    def _release(self, directive: Release, time: float) -> None:
+        state = self.state
+        role = state.roles[key_of(directive.tenant, directive.role)]
+        brings, until = directive.brings, time + RELEASE_DAYS * DAY
+        expected = state.expected.setdefault(role, {})
+        for action in brings.actions:
+            expected[state.scopes[state.rules.derive(action, None, None, None, directive.role)[0]]] = until
+        for scope in brings.scopes:
+            expected[state.scopes[scope]] = until
+        for target in brings.targets:
+            expected[state.targets[target.rstrip("/") + "/"]] = until
+            expected[state.targets[target]] = until
+
+    def _ratify(self, directive: Ratify, time: float) -> None:
+        state, common = self.state, self.state.common
+        if directive.agent is not None:
+            rows = [state.agents[key_of(directive.tenant, directive.agent)]]
+        else:
+            role = state.roles[key_of(directive.tenant, directive.role or "")]
+            state.ratified_roles[role] = time
+            rows = [row for row in state.agents.residents().tolist() if int(common.role[row]) == role]
+        for row in rows:
+            if row and common.frozen_at[row]:
+                common.ratified_at[row] = time
+
+    def _accept(self, directive: Accept, time: float) -> Iterator[Scored]:
+        """This was fine: the thing is known from now on, and evidence that rests on it alone starts again."""
+        state = self.state
+        row = state.agents[key_of(directive.tenant, directive.agent)]
+        if not row:
+            return
+        what = directive.what
+        things = set()
+        if what.scope is not None:
+            things.add(state.scopes[what.scope])
+        if what.action is not None:
+            things.add(state.scopes[state.rules.derive(what.action, None, None, None, None)[0]])
+        if what.target is not None:
+            things |= {state.targets[what.target], state.targets[what.target.rstrip("/") + "/"]}
+        accepted = [t for t in state.pending.get(row, ()) if t.thing in things]
+        left = [t for t in state.pending.get(row, ()) if t.thing not in things]
+        for thing in things:
+            state.seen.add(row, int(state.common.identity[row]), thing)
+        for thing_met in accepted:
+            state.evidence[thing_met.family]["hits"][row] += 1
+        state.pending[row] = left
+        for number in {t.family for t in accepted} - {t.family for t in left}:
+            evidence.restart(state.evidence[number], row, time, float(state.common.n[row]))
+            state.value[row, number] = 0.0
+            state.exemplars.pop((row, number), None)
+        state.rebound(row)
+        yield self._judge.score(row, time, float(state.common.n[row]), cause="accepted")

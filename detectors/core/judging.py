@@ -1,0 +1,255 @@
+"""Judging: a plain loop in log order over the few entries that matter; columns decide which those are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+
+from detectors.core import evidence
+from detectors.core.agents import Who
+from detectors.core.batch import Batch
+from detectors.core.columns import Rows
+from detectors.core.detector import Exemplar, Hit, Moves
+from detectors.core.digests import mix_one
+from detectors.core.family import PEERS, FirstUse
+from detectors.core.scored import Scored
+from detectors.core.state import EXEMPLARS_MAX, PENDING_MAX, State, Waiting
+
+_VIA = 0x5649410000000000
+_CALLEE = 0x43414C4C00000000
+Candidate = tuple[str, int, float]
+
+
+class Judge:
+    """Finds the candidates of a batch and judges them one by one."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    def judge(self, batch: Batch) -> Iterator[Scored]:
+        """Judge the entries of one round: no agent has a tick among them."""
+        state, common = self.state, self.state.common
+        state.dirty.update(np.unique(common.identity[batch.row] % np.uint64(64)).tolist())
+        for entry, candidates in sorted(self._candidates(batch).items()):
+            yield from self._one(batch, entry, candidates)
+        common.clock[batch.row] = np.maximum(batch.clock, common.clock[batch.row])
+        common.n[batch.row] = batch.n
+        own = np.flatnonzero(batch.own)
+        common.last[batch.row[own]] = batch.clock[own]
+
+    # -- which entries matter
+
+    def _candidates(self, batch: Batch) -> dict[int, list[Candidate]]:
+        state, found = self.state, defaultdict[int, list[Candidate]](list)
+        for d, (detector, mine) in enumerate(zip(state.detectors, state.mine, strict=True)):
+            moves = self._stream(d, batch)
+            for entry, family, score in zip(moves.entry.tolist(), moves.family.tolist(), moves.score.tolist(),
+                                            strict=True):
+                found[entry].append(("moved", state.base[d] + family, score))
+            for entry in detector.wants(batch).tolist():
+                found[entry].append(("judge", d, 0.0))
+            del mine
+        for kind, entries in self._first_uses(batch):
+            for entry in entries.tolist():
+                found[entry].append((kind, state.hits[kind], 0.0))
+        return found
+
+    def _stream(self, d: int, batch: Batch) -> Moves:
+        state = self.state
+        blind = state.blind[batch.row, d] == 1
+        if not blind.any():
+            return state.detectors[d].stream(batch, state.mine[d])
+        seeing = np.flatnonzero(~blind)
+        moves = state.detectors[d].stream(batch.take(seeing), state.mine[d])
+        return moves._replace(entry=seeing[moves.entry])
+
+    def _first_uses(self, batch: Batch) -> Iterator[tuple[FirstUse, Rows]]:
+        state = self.state
+        own = np.flatnonzero(batch.own)
+        identity = state.common.identity[batch.row[own]]
+        if "scope" in state.hits:
+            yield "scope", own[state.seen.missing(identity, batch.scope[own])]
+        if "item" in state.hits:
+            told = np.flatnonzero(batch.target[own])
+            yield "item", own[told[state.seen.missing(identity[told], batch.target[own[told]])]]
+        if "via" in state.hits:
+            yield "via", np.flatnonzero(~batch.own)
+
+    # -- one entry
+
+    def _one(self, batch: Batch, entry: int, candidates: list[Candidate]) -> Iterator[Scored]:
+        state = self.state
+        row = int(batch.row[entry])
+        hit = Hit(batch.events[batch.event[entry]], row, float(batch.clock[entry]), float(batch.n[entry]),
+                  bool(batch.privileged[entry]), bool(batch.denied[entry]), float(batch.count[entry]))
+        if state.common.contained[row]:
+            return
+        for kind, number, score in candidates:
+            if kind == "moved":
+                state.value[row, number] = score
+            elif kind == "judge":
+                self._judge_own(number, hit)
+            elif kind == "scope":
+                self._use_of_scope(hit, int(batch.scope[entry]), number)
+            elif kind == "via":
+                self._use_through(hit, int(batch.scope[entry]), number)
+            else:
+                self._use_of_target(hit, int(batch.target[entry]))
+        state.rebound(row)
+        if state.common.bound[row] >= state.settings.interesting or state.common.level[row]:
+            yield self.score(row, hit.clock, hit.n, batch, entry)
+
+    def _judge_own(self, d: int, hit: Hit) -> None:
+        state = self.state
+        if state.blind[hit.row, d]:
+            return
+        for family, score in state.detectors[d].judge(hit, state.mine[d]):
+            number = state.base[d] + family
+            if score > state.value[hit.row, number]:
+                self._example(hit, number)
+            state.value[hit.row, number] = score
+
+    def _example(self, hit: Hit, number: int) -> None:
+        known = self.state.exemplars.setdefault((hit.row, number), [])
+        known.append(Exemplar(hit.clock, hit.event.id or "", hit.thing or hit.event.action))
+        del known[:-EXEMPLARS_MAX]
+
+    # -- first uses
+
+    def _use_of_scope(self, hit: Hit, scope: int, number: int) -> None:
+        hit.thing = hit.event.scope or self.state.rules.derive(hit.event.action, None, None, None, None)[0]
+        if self._met(hit, scope, number):
+            self._hit(hit, scope, number)
+
+    def _use_through(self, hit: Hit, scope: int, number: int) -> None:
+        """A delegate acted for this agent: a new delegate is one first use, a permission foreign to both another."""
+        state, identity = self.state, int(self.state.common.identity[hit.row])
+        callee = mix_one(state.identities[hit.event.agent], _CALLEE)
+        if not state.seen.has(identity, callee):
+            hit.thing = f"delegate {hit.event.agent}"
+            if self._met(hit, callee, number):
+                self._hit(hit, callee, number)
+        borrowed = mix_one(scope, _VIA)
+        if not state.seen.has(identity, scope) and not state.seen.has(identity, borrowed):
+            hit.thing = f"{hit.event.scope or hit.event.action} through {hit.event.agent}"
+            if self._met(hit, borrowed, number):
+                self._hit(hit, borrowed, number)
+
+    def _use_of_target(self, hit: Hit, item: int) -> None:
+        """Only the first new level counts: a new area is one surprise, and what lies in it is free."""
+        state, identity = self.state, int(self.state.common.identity[hit.row])
+        target = hit.event.target or ""
+        parts = target.split("/")
+        counted = False
+        for depth in range(1, len(parts)):
+            area = "/".join(parts[:depth])
+            digest = state.targets[area + "/"]
+            if state.seen.has(identity, digest):
+                continue
+            hit.thing = area
+            fresh = self._met(hit, digest, state.hits["area"])
+            if fresh and not counted and not self._announced(hit, digest):
+                self._hit(hit, digest, state.hits["area"])
+            counted = True
+        hit.thing = target
+        if self._met(hit, item, state.hits["item"]) and not counted:
+            self._hit(hit, item, state.hits["item"])
+
+    def _met(self, hit: Hit, thing: int, number: int) -> bool:
+        """Remember it; False when it was met before or when the agent's memory is full (it is blind then)."""
+        state = self.state
+        identity = int(state.common.identity[hit.row])
+        if state.seen.has(identity, thing):
+            return False
+        if not state.seen.add(hit.row, identity, thing):
+            state.blind[hit.row, state.families[number][0]] = 2
+            return False
+        return True
+
+    def _announced(self, hit: Hit, thing: int) -> bool:
+        until = self.state.expected.get(self.state.role_of(hit.row), {}).get(thing, 0.0)
+        return until >= hit.clock
+
+    def _hit(self, hit: Hit, thing: int, number: int) -> None:
+        state, common, row = self.state, self.state.common, hit.row
+        d, family = state.families[number]
+        place = self._place(hit)
+        classes = self._classes(hit, number)
+        if classes is None:
+            return
+        frozen = bool(common.frozen_at[row])
+        if frozen or common.third[row]:
+            waiting = state.pending.setdefault(row, [])
+            if len(waiting) < PENDING_MAX:
+                waiting.append(Waiting(number, thing, hit.clock, place, hit.denied, classes, late=not frozen))
+        if not frozen:
+            state.late_hits[row, number] += bool(common.third[row])
+            return
+        if state.blind[row, d] or self._announced(hit, thing):
+            return
+        column = state.evidence[number]
+        if column["q"][row] > family.rate_max:
+            return
+        own, known = self._weight(row, number, classes, thing, place, int(hit.clock // 3600))
+        state.value[row, number] = evidence.hit(column, row, hit.clock, hit.n, own, known, family.excite)
+        self._example(hit, number)
+
+    def _classes(self, hit: Hit, number: int) -> dict[int, int] | None:
+        d, family = self.state.families[number]
+        told = self.state.detectors[d].classify(family, hit)
+        if told is None:
+            return None
+        return {i: told[mark.name] for i, mark in enumerate(family.marks) if mark.name in told}
+
+    def _weight(self, row: int, number: int, classes: dict[int, int], thing: int, place: int,
+                hour: int) -> tuple[float, float]:
+        """Weight of a hit by its classes, and by what peers know of the thing."""
+        family, counts = self.state.families[number][1], self.state.evidence[number]["classes"][row].tolist()
+        own, known = 1.0, 1.0
+        for i, mark in enumerate(family.marks):
+            if mark is not PEERS:
+                own *= mark.ratio(classes[i], counts[i]) if i in classes else 1.0
+                continue
+            peers = self.state.peers(row, thing, place, hour)
+            if peers is not None:
+                known = mark.ratio(peers, counts[i])
+        return (own, known) if family.gate else (own * known, 1.0)
+
+    def _place(self, hit: Hit) -> int:
+        """Digest of where and for whom the agent acts; the agent itself when neither is told."""
+        event, common = hit.event, self.state.common
+        if event.principal is None and event.host is None:
+            return int(common.identity[hit.row])
+        place = self.state.places[f"{event.principal}\0{event.host}"]
+        common.place[hit.row] = place
+        return place
+
+    # -- fusing
+
+    def score(self, row: int, clock: float, n: float, batch: Batch | None = None, entry: int = 0,
+              cause: str = "evidence") -> Scored:
+        """All families of a row settled to one instant, as a view, and fused."""
+        state = self.state
+        parts: dict[int, float] = {}
+        gate = 0.0
+        for number, (d, family) in enumerate(state.families):
+            column = state.evidence.get(number)
+            value = evidence.view(column, row, clock, n) if column is not None else float(state.value[row, number])
+            if state.blind[row, d]:
+                continue
+            parts[d] = parts.get(d, 0.0) + family.weight * value
+            if family.gate:
+                gate += family.weight * value
+        who = state.agents.who[row] or Who("", "", "")
+        scored = Scored(row, who.tenant, who.agent, who.role, clock, None, None, None, None,
+                        sum(parts.values()), gate, parts, cause=cause)
+        if batch is not None:
+            event = batch.events[batch.event[entry]]
+            scored.offset, scored.index = int(batch.offset[entry]), int(batch.index[entry])
+            scored.order = (int(batch.event[entry]), 2, 0.0 if batch.own[entry] else 1.0)
+            scored.place = (scored.offset, scored.index)
+            scored.event = event.id if event.id is not None else f"{scored.offset}/{scored.index}"
+            scored.version, scored.target = event.version, event.target
+        return scored

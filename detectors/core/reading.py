@@ -1,0 +1,215 @@
+"""Records to entries: who acted, when by their own clock, which number of action it is; repeated ids drop out."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+from detectors.core.agents import WINDOW, Who, key_of
+from detectors.core.batch import Batch
+from detectors.core.columns import Array, Rows
+from detectors.core.event import Event
+from detectors.core.records import Records
+from detectors.core.state import State
+
+_count, _target, _id, _via = attrgetter("count"), attrgetter("target"), attrgetter("id"), attrgetter("via")
+#: a jump of an agent's clock by more than this needs a second record that says so
+JUMP_MAX = 45 * 86_400.0
+
+
+class Orphan(NamedTuple):
+    """An event whose ancestor lives in another partition, or nowhere yet."""
+
+    event: int
+    ancestor: str
+
+
+class Reader:
+    """Turns records of a partition into a batch of entries."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.orphans: list[Orphan] = []
+        self._names: dict[str, str] = {}
+
+    def read(self, records: Records, start: int, stop: int) -> Batch:
+        """The entries of records start to stop; newcomers are counted and give none."""
+        events = records.events[start:stop]
+        arrivals = np.array(records.arrivals[start:stop])
+        rows = self._rows(events, arrivals)
+        kept = self._without_repeats(events, records.contents[start:stop], rows)
+        event = np.flatnonzero(kept & (rows > 0))
+        counts = np.fromiter(map(_count, events), np.float64, len(events))
+        self.state.counts["judged"] += int(np.count_nonzero(kept))
+        entries, row, own = self._with_ancestors(events, event, rows)
+        clock = self._clocks(row, arrivals[entries])
+        weight = np.where(own, counts[entries], 0.0)
+        return self._columns(records, start, events, entries, row, own, clock, weight)
+
+    def _columns(self, records: Records, start: int, events: list[Event], entries: Rows, row: Rows, own: Array,
+                 clock: Array, weight: Array) -> Batch:
+        state = self.state
+        kind = np.array(state.kinds.number(events), np.int64)[entries] if len(events) else entries
+        kinds, targets = state.kinds.columns, state.targets
+        target = np.fromiter((targets[t] if t else 0 for t in map(_target, events)), np.uint64, len(events))[entries]
+        offsets = np.array(records.offsets[start : start + len(events)], np.int64)[entries]
+        indexes = np.array(records.indexes[start : start + len(events)], np.int64)[entries]
+        times = np.array(records.times[start : start + len(events)])[entries]
+        return Batch(events, entries, row, own, clock, times, self._numbered(row, weight), weight, kinds.scope[kind],
+                     target, kinds.privileged[kind], kinds.denied[kind], kinds.destructive[kind], offsets, indexes)
+
+    # -- who
+
+    def name_of(self, raw: str) -> str:
+        """The stable agent behind a raw name."""
+        known = self._names.get(raw)
+        if known is None:
+            if len(self._names) >= 1 << 16:
+                self._names.clear()
+            known = self._names[raw] = self.state.rules.identify(raw)[0]
+        return known
+
+    def _rows(self, events: list[Event], arrivals: Array) -> Rows:
+        agents = self.state.agents
+        name = self.name_of if self.state.rules.identifies else str
+        keys = [key_of(e.tenant, name(e.agent)) if e.tenant else name(e.agent) for e in events]
+        rows = np.fromiter(map(agents.__getitem__, keys), np.int64, len(keys))
+        for i in np.flatnonzero(rows == 0).tolist():
+            row = agents[keys[i]]
+            if not row and agents.meet(keys[i], float(arrivals[i])):
+                row = self._move_in(keys[i], events[i])
+            rows[i] = row
+        return rows
+
+    def _move_in(self, key: str, event: Event) -> int:
+        state = self.state
+        agent = self.name_of(event.agent)
+        role = state.rules.role_of(agent, event.role)
+        who = Who(event.tenant, agent, role)
+        identity = state.identities.of(f"{key}\0{state.settings.attested:d}".encode())
+        row = state.agents.move_in(key, who, identity, state.roles[key_of(event.tenant, role)])
+        state.make_room()
+        state.clear(row)
+        rows = np.array([row])
+        for detector, mine in zip(state.detectors, state.mine, strict=True):
+            detector.start(rows, state.common.clock[rows], mine)
+        return row
+
+    # -- repeated ids
+
+    def _without_repeats(self, events: list[Event], contents: list[bytes], rows: Rows) -> Array:
+        """False for records that repeat an id of their agent with the same content."""
+        kept = np.ones(len(events), bool)
+        ids = list(map(_id, events))
+        told = np.array([i for i, name in enumerate(ids) if name is not None and rows[i]], np.int64)
+        if not len(told):
+            return kept
+        digest = self.state.contents.of
+        short = np.array([crc32(ids[i].encode()) for i in told.tolist()], np.uint32)
+        full = np.array([digest(contents[i]) for i in told.tolist()], np.uint64)
+        row = rows[told]
+        pair = row.astype(np.uint64) << np.uint64(32) | short
+        _, first, number = np.unique(pair, return_index=True, return_counts=True)
+        odd = (self.state.common.ids[row] == short[:, None]).any(axis=1)
+        suspects = set(row[odd].tolist()) | set(row[first[number > 1]].tolist())
+        plain = np.array([r not in suspects for r in row.tolist()]) if suspects else np.ones(len(row), bool)
+        self._remember(row[plain], short[plain], full[plain])
+        for i in np.flatnonzero(~plain).tolist():
+            kept[told[i]] = self._check(int(row[i]), int(short[i]), int(full[i]))
+        return kept
+
+    def _remember(self, row: Rows, short: Array, full: Array) -> None:
+        common = self.state.common
+        turn, total = _turns(row)
+        recent = turn >= total - WINDOW  # the ring would overwrite the others anyway
+        row, short, full, turn = row[recent], short[recent], full[recent], turn[recent]
+        slot = (common.ring[row] + turn) % WINDOW
+        common.ids[row, slot], common.contents[row, slot] = short, full
+        last = turn == total[recent] - 1
+        common.ring[row[last]] += turn[last] + 1
+
+    def _check(self, row: int, short: int, full: int) -> bool:
+        common, counts = self.state.common, self.state.counts
+        same = np.flatnonzero(common.ids[row] == short)
+        if len(same) and short:
+            if int(common.contents[row][same[-1]]) == full or full in common.contents[row][same].tolist():
+                counts["duplicates"] += 1
+                return False
+            counts["id_reuse"] += 1
+        slot = int(common.ring[row]) % WINDOW
+        common.ids[row, slot], common.contents[row, slot] = short, full
+        common.ring[row] += 1
+        return True
+
+    # -- ancestors, clocks, numbers
+
+    def _with_ancestors(self, events: list[Event], event: Rows, rows: Rows) -> tuple[Rows, Rows, Array]:
+        """Entries: each event for its agent, and for each ancestor that lives here."""
+        callers = [i for i in event.tolist() if events[i].via]
+        if not callers:
+            return event, rows[event], np.ones(len(event), bool)
+        extra, extra_row = [], []
+        for i in callers:
+            for ancestor in dict.fromkeys(map(self.name_of, events[i].via)):
+                home = self.state.agents[key_of(events[i].tenant, ancestor)]
+                if not home:
+                    self.orphans.append(Orphan(i, ancestor))
+                elif home != rows[i]:
+                    extra.append(i)
+                    extra_row.append(home)
+        entries = np.concatenate([event, np.array(extra, np.int64)])
+        row = np.concatenate([rows[event], np.array(extra_row, np.int64)])
+        own = np.arange(len(entries)) < len(event)
+        order = np.argsort(entries, kind="stable")
+        return entries[order], row[order], own[order]
+
+    def _clocks(self, row: Rows, arrivals: Array) -> Array:
+        """Each agent's clock at its entries: the arrival, never backwards, never far ahead unconfirmed."""
+        common = self.state.common
+        clock = np.maximum(arrivals, common.read_clock[row])
+        far = clock - common.read_clock[row] > JUMP_MAX
+        sorted_already = not len(clock) or bool((np.diff(arrivals) >= 0).all())
+        if far.any() or not sorted_already:
+            known: dict[int, float] = {}
+            for i, (r, arrival) in enumerate(zip(row.tolist(), arrivals.tolist(), strict=True)):
+                clock[i] = known[r] = self._one_clock(r, arrival, known.get(r, float(common.read_clock[r])))
+        common.read_clock[row] = clock  # entries are in log order: the last one of a row stays
+        return clock
+
+    def _one_clock(self, row: int, arrival: float, known: float) -> float:
+        common = self.state.common
+        if arrival - known <= JUMP_MAX:
+            return max(arrival, known)
+        ahead = float(common.ahead[row])
+        common.ahead[row] = arrival
+        if ahead and arrival >= ahead - 7 * 86_400.0:
+            common.ahead[row] = 0.0
+            return arrival
+        self.state.counts["far_ahead"] += 1
+        return known
+
+    def _numbered(self, row: Rows, weight: Array) -> Array:
+        """Actions of the agent up to and with each entry; counts are whole numbers, so the sums are exact."""
+        order = np.argsort(row, kind="stable")
+        total = np.cumsum(weight[order])
+        start = np.flatnonzero(np.concatenate(([True], row[order][1:] != row[order][:-1]))) if len(row) else order
+        before = np.repeat(total[start] - weight[order][start], np.diff(np.append(start, len(row))))
+        n = np.empty(len(row))
+        n[order] = total - before
+        n += self.state.common.read_n[row]
+        self.state.common.read_n[row[order]] = n[order]
+        return n
+
+
+def _turns(row: Rows) -> tuple[Rows, Rows]:
+    """For each entry: how many entries of its row come before it, and how many there are in all."""
+    order = np.argsort(row, kind="stable")
+    start = np.flatnonzero(np.concatenate(([True], row[order][1:] != row[order][:-1]))) if len(row) else order
+    size = np.diff(np.append(start, len(row)))
+    turn, total = np.empty(len(row), np.int64), np.empty(len(row), np.int64)
+    turn[order] = np.arange(len(row)) - np.repeat(start, size)
+    total[order] = np.repeat(size, size)
+    return turn, total

@@ -1,0 +1,221 @@
+"""Records and inputs to findings, for one partition. Pure: `driftd run` and `driftd replay` drive this very object."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from detectors.core.agents import key_of
+from detectors.core.engine import Engine
+from detectors.core.family import Explanation
+from detectors.core.inputs import (
+    Change,
+    CohortVersion,
+    Delegation,
+    Directed,
+    Directive,
+    Input,
+    Receipt,
+    Resolve,
+    Silence,
+    Tick,
+)
+from detectors.core.reading import Orphan
+from detectors.core.records import Records
+from detectors.core.scored import Scored
+from monitor import ids
+from monitor.alerts import AlertBook, Decision, Thresholds, Why
+from monitor.containment import Ladder, Subject
+from monitor.directives import seconds_of
+from monitor.findings import Alert, Finding, Incident
+from monitor.incidents import Cause, Incidents
+from monitor.silences import Silences
+
+
+@dataclass(slots=True)
+class Said:
+    """A finding, whether people are to be notified of it, and the position that decided it."""
+
+    finding: Finding
+    notify: bool = True
+    offset: int = 0
+    index: int = 0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a step led to, in the order of decisions."""
+
+    said: list[Said] = field(default_factory=list)
+    sealed: list[CohortVersion] = field(default_factory=list)
+    orphans: list[Orphan] = field(default_factory=list)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The findings alone."""
+        return [said.finding for said in self.said]
+
+
+@dataclass(slots=True)
+class _Heard:
+    scored: Scored
+    decision: Decision
+    alert: str | None
+
+
+class Pipeline:
+    """Engine, alerts, incidents and containment of one partition."""
+
+    def __init__(self, source: str, engine: Engine, thresholds: Thresholds, ladder: Ladder) -> None:
+        self.engine, self.ladder = engine, ladder
+        state = engine.state
+        self.book = AlertBook(source, thresholds, [d.name for d in state.detectors], state.common,
+                              attested=state.settings.attested)
+        self.incidents, self.silences = Incidents(), Silences()
+        self.source = source
+        #: named reasons of everything that was not said
+        self.unsaid: Counter[str] = Counter()
+        self._sizes: dict[tuple[str, str], tuple[int, int]] = {}
+        self._sized_at = -1
+        self._ratified = 0
+
+    # -- records
+
+    def read(self, records: Records, *, age_seconds: float = 0.0) -> Outcome:
+        """Judge records in log order."""
+        return self._gather(self.engine.step(records), age_seconds)
+
+    def finish(self, clock: float) -> Outcome:
+        """Timers up to this time, at the end of a replay."""
+        return self._gather(self.engine.finish(clock), 0.0)
+
+    def _gather(self, scores: Iterator[Scored], age_seconds: float) -> Outcome:
+        heard = [self._hear(scored) for scored in scores]
+        heard.sort(key=lambda h: (*h.scored.order, h.scored.tenant, h.scored.agent))
+        outcome = Outcome()
+        for one in heard:
+            outcome.said += self._decide(one, age_seconds)
+        outcome.sealed, self.engine.sealed = self.engine.sealed, []
+        outcome.orphans = self.engine.orphans()
+        return outcome
+
+    def _hear(self, scored: Scored) -> _Heard:
+        decision = self.book.decide(scored, self._explain)
+        if decision.line is None:
+            self.unsaid[decision.why.value] += 1
+        return _Heard(scored, decision, decision.line.id if decision.line else self.book.alert_id(scored.row))
+
+    def _explain(self, scored: Scored) -> dict[str, Explanation]:
+        return self.engine.explain(scored)
+
+    # -- what looks over agents
+
+    def _decide(self, heard: _Heard, age_seconds: float) -> list[Said]:
+        said: list[Said] = []
+        scored, line = heard.scored, heard.decision.line
+        place = scored.place
+        if line is not None:
+            incident = self._incident(line, scored) if line.state == "firing" else None
+            joined = self.incidents.of_alert.get(line.id)
+            if incident is not None:
+                said.append(Said(incident, self._notify(incident, scored), *place))
+            if joined is not None:
+                line = msgspec.structs.replace(line, incident=joined)
+                self.unsaid["incident"] += 1
+            said.append(Said(line, joined is None and self._notify(line, scored), *place))
+        if line is not None and line.state == "resolved":
+            self.incidents.forget(line.id)
+            said += [Said(step, True, *place) for step in self.ladder.alert_resolved(self._subject(scored, heard.alert, age_seconds))]
+        elif heard.alert is not None:
+            said += [Said(step, True, *place) for step in self.ladder.decide(self._subject(scored, heard.alert, age_seconds))]
+        return said
+
+    def _notify(self, line: Alert | Incident, scored: Scored) -> bool:
+        muted = self.silences.mutes(line, scored.clock)
+        if muted:
+            self.unsaid["silenced"] += 1
+        return not muted
+
+    def _incident(self, line: Alert, scored: Scored) -> Incident | None:
+        size, _ = self._size(line.tenant, line.role)
+        causes: list[tuple[Cause, str, int]] = []
+        if scored.version is not None:
+            causes.append(("version", f"{line.role} {scored.version}", size))
+        if scored.target:
+            causes.append(("target", scored.target.partition("/")[0], len(self.engine.state.agents)))
+        causes.append(("role", line.role, size))
+        return self.incidents.note(line, scored.clock, causes)
+
+    def _subject(self, scored: Scored, alert: str | None, age_seconds: float) -> Subject:
+        common, row = self.engine.state.common, scored.row
+        size, _ = self._size(scored.tenant, scored.role)
+        if scored.offset is not None and scored.index is not None:
+            identity = ids.of_event("containment", self.source, scored.offset, scored.index, scored.tenant, scored.agent)
+        else:
+            identity = ids.of_timer("containment", scored.tenant, scored.agent, scored.tick or scored.clock, "gate")
+        frozen = float(common.frozen_at[row])
+        return Subject(
+            id=identity.hex(), time=scored.clock, event=scored.event, tenant=scored.tenant, agent=scored.agent,
+            role=scored.role, attested=self.engine.state.settings.attested, gate_score=scored.gate, alert=alert,
+            ratified=bool(common.ratified_at[row]), reference_days=(frozen - float(common.first[row])) / 86_400.0 if frozen else 0.0,
+            age_seconds=age_seconds, role_size=size, ratified_agents=self._ratified,
+        )
+
+    def _size(self, tenant: str, role: str) -> tuple[int, int]:
+        """Agents of a role with a reference, and those a person ratified, as of the last full hour."""
+        state = self.engine.state
+        if state.hour != self._sized_at:
+            rows = state.agents.residents()
+            rows = rows[state.common.frozen_at[rows] > 0]
+            roles, sizes = np.unique(state.common.role[rows], return_counts=True)
+            self._by_role = dict(zip(roles.tolist(), sizes.tolist(), strict=True))
+            self._ratified = int((state.common.ratified_at[rows] > 0).sum())
+            self._sized_at = state.hour
+        return self._by_role.get(state.roles[key_of(tenant, role)], 0), self._ratified
+
+    # -- inputs
+
+    def apply(self, given: Input, offset: int = 0) -> Outcome:
+        """Apply one input before the record at `offset`."""
+        if isinstance(given, CohortVersion):
+            self.engine.merge(given)
+        elif isinstance(given, Tick):
+            return self._gather(self.engine.advance(given.time), 0.0)
+        elif isinstance(given, Receipt):
+            self.engine.directing.receipt(given)
+            return Outcome([Said(step, True, offset) for step in self.ladder.receipt(given)])
+        elif isinstance(given, Directed):
+            return self._direct(given.directive, offset)
+        elif not isinstance(given, Change | Delegation):
+            raise TypeError(given)
+        return Outcome()
+
+    def _direct(self, directive: Directive, offset: int) -> Outcome:
+        time = seconds_of(directive.time)
+        outcome = Outcome()
+        if isinstance(directive, Silence):
+            self.silences.add(directive)
+            return outcome
+        if isinstance(directive, Resolve):
+            return self._resolve(directive, time, offset)
+        for scored in self.engine.directing.apply(directive, time):  # type: ignore[arg-type]
+            scored.place = (offset, 0)
+            outcome.said += self._decide(self._hear(scored), 0.0)
+        outcome.said += [Said(step, True, offset) for step in self.ladder.directive(directive, time)]
+        return outcome
+
+    def _resolve(self, directive: Resolve, time: float, offset: int) -> Outcome:
+        state = self.engine.state
+        for row in state.agents.residents().tolist():
+            if self.book.alert_id(row) == directive.alert:
+                self.engine.directing.restart(row, time)
+                scored = self.engine.judge.score(row, time, float(state.common.n[row]), cause="resolved")
+                scored.place = (offset, 0)
+                line = self.book.close(scored, Why.RESOLVED, self._explain)
+                return Outcome(self._decide(_Heard(scored, Decision(Why.RESOLVED, line), line.id), 0.0))
+        self.unsaid["unknown_alert"] += 1
+        return Outcome()
