@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kafka import KafkaProducer, TopicPartition
-from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 
 from tests.kafka_jars import HERE, KafkaAbsent, jars
 
@@ -75,7 +75,11 @@ class Broker:
             client.close()
 
     def create_topic(
-        self, name: str, partitions: int = 1, config: dict[str, str] | None = None, timestamp_type: str = "LogAppendTime"
+        self,
+        name: str,
+        partitions: int = 1,
+        config: dict[str, str] | None = None,
+        timestamp_type: str = "LogAppendTime",
     ) -> str:
         """A topic; returns its name."""
         settings = {"message.timestamp.type": timestamp_type, **(config or {})}
@@ -83,6 +87,11 @@ class Broker:
             admin.create_topics([NewTopic(name, partitions, 1, topic_configs=settings)])
             admin.wait_for_topics([name])
         return name
+
+    def configure(self, topic: str, settings: dict[str, str]) -> None:
+        """Change settings of a topic."""
+        with self.admin() as admin:
+            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, settings)])
 
     def delete_records(self, topic: str, before: int, partition: int = 0) -> None:
         """Move the start of a partition's log up to this offset."""

@@ -4,7 +4,7 @@ A segment is named after the offset of its first record and holds frames one beh
 
     magic 4 | length 4 | crc 4 | offset 8 | synced 8 | time 8 | value
 
-The checksum (CRC32C) begins with the log's secret-like random id and covers everything behind itself, so that neither a
+The checksum (CRC32C) begins with the log's random id and covers everything behind itself, so that neither a
 frame of another log nor one that a sender wrote into a value is ever taken for a frame. `synced` is the size of the
 segment that was safely on disk when the frame was written: it tells a torn end, which was never acknowledged, from
 damage to a record that was.
@@ -82,7 +82,8 @@ def read_frame(raw: bytes, at: int, seed: int) -> Frame | None:
     end = at + OVERHEAD + length
     if magic != MAGIC or len(raw) < end or crc32c(memoryview(raw)[at + HEAD.size : end], seed) != crc:
         return None
-    return Frame(*BODY.unpack_from(raw, at + HEAD.size), raw[at + OVERHEAD : end], end)
+    offset, synced, time = BODY.unpack_from(raw, at + HEAD.size)
+    return Frame(offset, synced, time, raw[at + OVERHEAD : end], end)
 
 
 def wanted_bytes(raw: bytes, at: int) -> int:

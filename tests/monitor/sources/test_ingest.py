@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from monitor.sources.base import Gap, Source, SourceError
 from monitor.sources.ingest import Broken, Full, IngestLog, IngestSettings
 from tests.monitor.sources.contract import LONG, Bus, SourceContract, placed, read, records, until, values
 
-SMALL = {"segment_bytes": 4096, "log_bytes_max": 65_536, "keep_seconds": 0}
+SMALL: dict[str, Any] = {"segment_bytes": 4096, "log_bytes_max": 65_536, "keep_seconds": 0}
 
 
 class StoppedClock:
@@ -37,11 +38,11 @@ class StoppedClock:
         self.now += seconds
 
 
-def log_in(folder: Path, clock: StoppedClock | None = None, **settings: object) -> IngestLog:
+def log_in(folder: Path, clock: StoppedClock | None = None, **settings: Any) -> IngestLog:
     return IngestLog(IngestSettings.model_validate({"folder": folder, **settings}), clock=clock)
 
 
-def opened(folder: Path, clock: StoppedClock | None = None, **settings: object) -> IngestLog:
+def opened(folder: Path, clock: StoppedClock | None = None, **settings: Any) -> IngestLog:
     log = log_in(folder, clock, **settings)
     log.start({})
     return log
