@@ -5,8 +5,7 @@ from __future__ import annotations
 import pkgutil
 from functools import cache
 from importlib import import_module
-from types import ModuleType
-from typing import Any
+from typing import get_args
 
 from pydantic import BaseModel
 
@@ -22,31 +21,30 @@ def modules(package: str) -> tuple[str, ...]:
 
 def kinds(package: str) -> dict[str, type]:
     """All plug-ins of a package by their `kind`; imports every module of the package."""
-    found: dict[str, type] = {}
-    for module in modules(package):
-        for plugin in _in_module(import_module(f"{package}.{module}")):
-            found[plugin.kind] = plugin
-    return found
+    return {kind: plugin for module in modules(package) for kind, plugin in _in_module(package, module).items()}
 
 
 def find(package: str, kind: str) -> type | None:
     """The plug-in of this kind; other modules than the one of that name are only imported when it is not there."""
-    if kind in modules(package):
-        here: dict[str, type] = {p.kind: p for p in _in_module(import_module(f"{package}.{kind}"))}
-        if kind in here:
-            return here[kind]
-    return kinds(package).get(kind)
+    here = _in_module(package, kind) if kind in modules(package) else {}
+    return here.get(kind) or kinds(package).get(kind)
 
 
 def settings_class(plugin: type) -> type[BaseModel]:
     """The settings of a plug-in: the class in the same file whose `type` is the plug-in's kind."""
-    module = import_module(plugin.__module__)
+    module, kind = import_module(plugin.__module__), kind_of(plugin)
     for found in vars(module).values():
         if isinstance(found, type) and issubclass(found, BaseModel) and found.__module__ == module.__name__:
             field = found.model_fields.get("type")
-            if field is not None and plugin.kind in getattr(field.annotation, "__args__", ()):  # type: ignore[attr-defined]
+            if field is not None and kind in get_args(field.annotation):
                 return found
-    raise LookupError(f"{module.__name__} has no settings class with type: Literal[{plugin.kind!r}]")  # type: ignore[attr-defined]
+    raise LookupError(f"{module.__name__} has no settings class with type: Literal[{kind!r}]")
+
+
+def kind_of(found: type) -> str | None:
+    """What a plug-in is called in settings: its `kind`, or the `name` of a format; None for any other class."""
+    called = getattr(found, "kind", None) or (getattr(found, "name", None) if hasattr(found, "decode") else None)
+    return called if isinstance(called, str) else None
 
 
 def detectors() -> dict[str, type[Detector]]:
@@ -54,9 +52,7 @@ def detectors() -> dict[str, type[Detector]]:
     return {detector.name: detector for detector in discover()}
 
 
-def _in_module(module: ModuleType) -> list[Any]:
-    return [
-        found
-        for found in vars(module).values()
-        if isinstance(found, type) and found.__module__ == module.__name__ and getattr(found, "kind", None) is not None
-    ]
+def _in_module(package: str, short: str) -> dict[str, type]:
+    module = import_module(f"{package}.{short}")
+    classes = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
+    return {kind: found for found in classes if (kind := kind_of(found))}

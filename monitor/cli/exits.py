@@ -13,6 +13,10 @@ TOLD = """Exit codes: 0 done; 1 the operation failed; 2 wrong usage or settings;
 4 the daemon cannot be reached; 130 interrupted."""
 
 
+#: errors of operation by the names of their classes, so that nothing is imported to tell them
+BY_NAME = {"SettingsError": USAGE, "BadDirective": UNREADABLE, "SourceError": UNREADABLE}
+
+
 class CommandError(Exception):
     """A command cannot go on; `code` is the exit code."""
 
@@ -25,8 +29,8 @@ def of(problem: Exception) -> int | None:
     """The exit code of an error of operation; None for a bug, which is to crash."""
     if isinstance(problem, CommandError):
         return problem.code
-    if type(problem).__name__ == "SettingsError":
-        return USAGE
+    if (code := BY_NAME.get(type(problem).__name__)) is not None:
+        return code
     if isinstance(problem, FileNotFoundError | PermissionError | IsADirectoryError | EOFError):
         return UNREADABLE
     return None

@@ -30,7 +30,7 @@ def replay(
     quiet: Quiet = False,
 ) -> None:
     """Say what the daemon would have said about these events. The same input gives the same bytes."""
-    _readable(events, [directives] if directives else [])
+    _readable(events, [directives] if directives else [], form)
     settings = options.settings_of(config, overrides, "replay").settings
     from monitor.replay import replay as replayed
 
@@ -49,7 +49,7 @@ def learn(
     quiet: Quiet = False,
 ) -> None:
     """Seed baselines from history, so that a new daemon need not wait for a reference. Nobody is notified."""
-    _readable(events, [])
+    _readable(events, [], form)
     settings = options.settings_of(config, overrides).settings
     from monitor.replay import learn as learnt
 
@@ -61,13 +61,17 @@ def learn(
         say(f"{agents} agents have a baseline in {settings.state_dir}; `driftd run` goes on from there")
 
 
-def _readable(events: list[Path], others: list[Path]) -> None:
+def _readable(events: list[Path], others: list[Path], form: str) -> None:
     """Missing inputs are said before hours are spent on the first of them."""
     for path in (*events, *others):
         if str(path) != "-" and not path.exists():
             raise CommandError(f"{path}: no such file", exits.UNREADABLE)
     if sum(str(path) == "-" for path in events) > 1:
         raise CommandError("standard input (-) can be read once only", exits.USAGE)
+    from monitor.plugins import find, kinds
+
+    if find("monitor.formats", form) is None:
+        raise CommandError(f"no format {form!r}; there are: {', '.join(kinds('monitor.formats'))}", exits.USAGE)
 
 
 @contextmanager
