@@ -14,11 +14,11 @@ class Json(sa.types.TypeDecorator[bytes]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: bytes | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002  (the base class gives it)
+    def process_bind_param(self, value: bytes | None, dialect: sa.Dialect) -> str | None:
         """Bytes to text."""
         return None if value is None else value.decode()
 
-    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> bytes | None:  # noqa: ARG002
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> bytes | None:
         """Text to bytes."""
         return None if value is None else value.encode()
 

@@ -47,7 +47,7 @@ class Directives:
             directive = msgspec.structs.replace(directive, id=secrets.token_hex(8))
         now = self._database.clock.time()
         kind, body = str(directive.__struct_config__.tag), msgspec.json.encode(directive)
-        row = {"id": directive.id, "kind": kind, "state": "pending", "by": directive.by, "written_at": now}
+        row = {"id": directive.id, "kind": kind, "state": "pending", "by": storable(directive.by), "written_at": now}
         with self._database.write() as connection:
             connection.execute(sa.insert(DIRECTIVE).values(body=body, **row))
             audit.append(connection, [AuditEntry(directive.by, f"propose {kind}", body)], now)
@@ -93,6 +93,6 @@ def _checked(row: sa.Row[Any] | None, id_: str, by: str | None, found: State, to
         raise Refused(f"There is no directive {id_}.", "List those that wait.")
     if row.state != found:
         raise Refused(f"Directive {id_} is {row.state}, not {found}.", "Propose it again.")
-    if to == "confirmed" and row.by == by:
+    if to == "confirmed" and by is not None and row.by == storable(by):
         raise Refused(f"{by} proposed directive {id_}.", "Another person has to confirm it.")
     return row

@@ -11,20 +11,20 @@ class StorageError(Exception):
         self.problem, self.cure = problem, cure
 
 
-class StorageUnavailable(StorageError):  # noqa: N818  (a state of affairs, as all below)
+class StorageUnavailable(StorageError):
     """Not now: locked, full or unreachable; the same call may be tried again as it is.
 
     Nothing was written, unless the answer to a commit got lost: trying that commit again is then refused with Fenced.
     """
 
 
-class Fenced(StorageError):  # noqa: N818
+class Fenced(StorageError):
     """The claim is old, or the position is not the one the claim knows: drop what is in memory and claim again."""
 
 
-class Duplicate(StorageError):  # noqa: N818
+class Duplicate(StorageError):
     """A line, a containment or a message with this id was written before: something was about to be decided twice."""
 
 
-class Refused(StorageError):  # noqa: N818
+class Refused(StorageError):
     """What a person asked for cannot be done: unknown, already done, or the same person twice."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from monitor.storage import audit
 from monitor.storage.audit import AuditFault
 from monitor.storage.decision import AuditEntry, Verdict
 from monitor.storage.retention import Retention
@@ -61,6 +62,14 @@ def test_swapped_records_are_found(written: Store) -> None:
     change(written, "UPDATE audit SET seq = 2 WHERE seq = 3")
     change(written, "UPDATE audit SET seq = 3 WHERE seq = -2")
     assert written.queries.verify_audit() == AuditFault(2, "the record does not fit its hash")
+
+
+def test_a_record_rewritten_with_a_hash_of_its_own_no_longer_fits_the_next(written: Store) -> None:
+    third, second = written.queries.audit(4)[2:]
+    assert (second.seq, third.seq) == (2, 3)
+    forged = audit._hash(second.hash, 3, at=third.at, who="bob", what=third.what, body=third.body)
+    change(written, f"UPDATE audit SET who = 'bob', hash = '{forged}' WHERE seq = 3")
+    assert written.queries.verify_audit() == AuditFault(4, "the record does not fit its hash")
 
 
 def test_a_head_that_was_written_down_finds_a_chain_that_was_cut_off_with_its_head(written: Store) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from detectors.core.inputs import Receipt
+from monitor.clock import SystemClock
 from monitor.findings import Alert, Containment, Incident, encode
 from monitor.formats.base import DeadLetter
 from monitor.sinks.base import Message
@@ -165,3 +166,29 @@ def test_threads_share_the_store(store: Store) -> None:
     assert store.outbox.pending_count() == 80
     assert store.queries.verify_audit() is None
     assert store.queries.audit_head().seq == 80
+
+
+def test_two_processes_that_read_and_then_write_wait_for_each_other(url: str) -> None:
+    failed: list[BaseException] = []
+
+    def work(number: int) -> None:
+        # a store of its own has its own connections and lock, as another process has
+        mine = Store.open(url, SystemClock(), busy_seconds=30)
+        try:
+            for _ in range(25):
+                mine.record(Verdict(audit=[AuditEntry(f"{number}", "x")]))
+        except BaseException as error:  # noqa: BLE001  (what a thread raises would be lost)
+            failed.append(error)
+        mine.close()
+
+    Store.open(url, SystemClock()).close()
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    store = Store.open(url, SystemClock())
+    assert store.queries.audit_head().seq == 75
+    assert store.queries.verify_audit() is None
+    store.close()

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -73,6 +75,15 @@ def test_a_full_disk_is_said_at_once_and_the_same_commit_lands_when_there_is_roo
     pages = 0
     store.commit(claim, decision)
     assert store.outbox.pending_count() == 50
+
+
+def test_opening_waits_for_another_process_that_makes_the_same_file(url: str) -> None:
+    raw = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False)
+    raw.execute("BEGIN IMMEDIATE")
+    let_go = threading.Timer(0.3, raw.close)
+    let_go.start()
+    Store.open(url, SystemClock(), busy_seconds=20).close()
+    let_go.join()
 
 
 @pytest.mark.parametrize(
