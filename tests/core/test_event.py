@@ -35,8 +35,20 @@ def reason(content: bytes) -> str | None:
 
 
 STRINGS = {
-    **{"agent": 256, "action": 256, "id": 128, "tenant": 128, "role": 256, "version": 256, "session": 256},
-    **{"principal": 256, "target": 1024, "scope": 256, "unit": 64, "approver": 256, "host": 256, "objective": 1024},
+    "agent": 256,
+    "action": 256,
+    "id": 128,
+    "tenant": 128,
+    "role": 256,
+    "version": 256,
+    "session": 256,
+    "principal": 256,
+    "target": 1024,
+    "scope": 256,
+    "unit": 64,
+    "approver": 256,
+    "host": 256,
+    "objective": 1024,
 }
 FORBIDDEN = ["\x00", "\x01", "\x09", "\x1f", "\x7f", "\x80", "\x85", "\x9f", "\u2028", "\u2029"]
 

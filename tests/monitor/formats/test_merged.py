@@ -60,7 +60,10 @@ def test_a_log_is_never_reordered() -> None:
 def test_any_cut_gives_the_order_of_the_earliest_head(seed: int) -> None:
     chance = random.Random(seed)
     logs = [
-        [float(chance.randrange(12)) if seed % 2 else float(i + chance.randrange(4)) for i in range(chance.randrange(30))]
+        [
+            float(chance.randrange(12)) if seed % 2 else float(i + chance.randrange(4))
+            for i in range(chance.randrange(30))
+        ]
         for _ in range(chance.randrange(2, 5))
     ]
     for sizes in ([1] * 5, [7] * 5, [2, 5, 1, 9, 3]):
