@@ -1,11 +1,20 @@
-"""Columns that several tables share, and JSON as a type."""
+"""What tables are made of: columns that several share, JSON as a type, names of constraints."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Column, Integer, Text
+from sqlalchemy import BigInteger, Column, Integer, Table, Text
+
+METADATA: Final = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
 
 
 class Json(sa.types.TypeDecorator[bytes]):
@@ -41,3 +50,8 @@ def cut(prefix: str, *, nullable: bool = False) -> tuple[Column[Any], Column[Any
         Column(index, Integer, nullable=nullable),
         Column(seq, BigInteger, nullable=nullable),
     )
+
+
+def counted(name: str, *columns: sa.schema.SchemaItem) -> Table:
+    """A table whose key the database counts up; a number is never used twice, not even after a purge."""
+    return Table(name, METADATA, *columns, sqlite_autoincrement=True)

@@ -10,25 +10,11 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, Table, Text
 
-from monitor.storage.columns import Json, cut, need, of_partition
+from monitor.storage.columns import METADATA, Json, counted, cut, need, of_partition
 from monitor.storage.dialect import Counter
 
 #: the revision of the newest migration
 SCHEMA: Final = "0001"
-METADATA: Final = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _counted(name: str, *columns: sa.schema.SchemaItem) -> Table:
-    # counted numbers are never used twice, not even after a purge
-    return Table(name, METADATA, *columns, sqlite_autoincrement=True)
-
 
 PARTITION: Final = Table(
     "partition",
@@ -54,7 +40,7 @@ INPUT: Final = Table(
     need("written_at", Float),
     sa.UniqueConstraint("source", "number", "key"),
 )
-FINDING: Final = _counted(
+FINDING: Final = counted(
     "finding",
     Column("seq", Counter, primary_key=True),
     need("id", Text),
@@ -97,14 +83,14 @@ CONTAINMENT: Final = Table(
     Index(None, "tenant", "agent"),
     Index(None, "ended_at"),
 )
-RECEIPT: Final = _counted(
+RECEIPT: Final = counted(
     "receipt",
     Column("seq", Counter, primary_key=True),
     need("containment", Text, index=True),
     need("written_at", Float),
     need("body", Json),
 )
-OUTBOX: Final = _counted(
+OUTBOX: Final = counted(
     "outbox",
     Column("seq", Counter, primary_key=True),
     need("id", Text),
@@ -142,7 +128,7 @@ AUDIT_HEAD: Final = Table(
     need("base_seq", BigInteger),
     need("base_hash", Text),
 )
-DEAD_LETTER: Final = _counted(
+DEAD_LETTER: Final = counted(
     "dead_letter",
     Column("seq", Counter, primary_key=True),
     *of_partition(),
@@ -176,7 +162,7 @@ SNAPSHOT_CHUNK: Final = Table(
     need("body", LargeBinary),
     need("touched_at", Float),
 )
-SNAPSHOT_MANIFEST: Final = _counted(
+SNAPSHOT_MANIFEST: Final = counted(
     "snapshot_manifest",
     Column("id", Counter, primary_key=True),
     *of_partition(),

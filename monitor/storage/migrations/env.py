@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
-from monitor.storage.tables import METADATA
+from monitor.storage.tables import PARTITION
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=PARTITION.metadata, render_as_batch=True
+)
 context.run_migrations()

@@ -15,7 +15,7 @@ from monitor.clock import SystemClock
 from monitor.sources.base import Partition
 from monitor.storage.errors import StorageError
 from monitor.storage.store import Store
-from monitor.storage.tables import METADATA, SCHEMA
+from monitor.storage.tables import PARTITION, SCHEMA
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def config() -> Config:
 def test_from_empty_the_migrations_give_exactly_the_tables(store: Store) -> None:
     with store._database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, METADATA) == []
+        assert compare_metadata(context, PARTITION.metadata) == []
         assert context.get_current_revision() == SCHEMA
 
 

@@ -36,20 +36,16 @@ def upgrade() -> None:
     op.create_table(
         "audit_head",
         *need(Integer, "id"),
-        *need(Whole, "seq"),
-        *need(Text, "hash"),
-        *need(Whole, "base_seq"),
-        *need(Text, "base_hash"),
+        *need(Whole, "seq", "base_seq"),
+        *need(Text, "hash", "base_hash"),
         sa.PrimaryKeyConstraint("id", name="pk_audit_head"),
     )
     op.create_table(
         "containment",
-        *need(Text, "id", "tenant", "agent", "role", "step", "mode"),
+        *need(Text, "id", "tenant", "agent", "role", "step", "mode", "status", "time", "body"),
         *need(Boolean, "armed"),
-        *need(Text, "status", "time"),
         *need(Float, "written_at"),
         Column("ended_at", Float),
-        *need(Text, "body"),
         sa.PrimaryKeyConstraint("id", name="pk_containment"),
     )
     op.create_index("ix_containment_ended_at", "containment", ["ended_at"])
@@ -57,16 +53,13 @@ def upgrade() -> None:
     op.create_table(
         "dead_letter",
         *need(COUNTER, "seq"),
-        *need(Text, "source"),
-        *need(Integer, "number"),
+        *need(Text, "source", "reason", "digest"),
+        *need(Integer, "number", "index"),
         *need(Whole, "offset"),
-        *need(Integer, "index"),
-        *need(Text, "reason"),
-        Column("agent", Text),
-        *need(Text, "digest"),
         *need(LargeBinary, "excerpt"),
-        Column("time", Float),
         *need(Float, "written_at"),
+        Column("agent", Text),
+        Column("time", Float),
         sa.PrimaryKeyConstraint("seq", name="pk_dead_letter"),
         sqlite_autoincrement=True,
     )
@@ -74,22 +67,19 @@ def upgrade() -> None:
     op.create_index("ix_dead_letter_written_at", "dead_letter", ["written_at"])
     op.create_table(
         "directive",
-        *need(Text, "id", "kind", "state", "by"),
+        *need(Text, "id", "kind", "state", "by", "body"),
         *need(Float, "written_at"),
         Column("ended_by", Text),
         Column("ended_at", Float),
-        *need(Text, "body"),
         sa.PrimaryKeyConstraint("id", name="pk_directive"),
     )
     op.create_index("ix_directive_state", "directive", ["state"])
     op.create_table(
         "finding",
         *need(COUNTER, "seq"),
-        *need(Text, "id"),
+        *need(Text, "id", "kind", "time", "body"),
         *need(Integer, "line"),
-        *need(Text, "kind"),
         *need(Boolean, "latest"),
-        *need(Text, "time"),
         *need(Float, "written_at"),
         Column("tenant", Text),
         Column("agent", Text),
@@ -102,7 +92,6 @@ def upgrade() -> None:
         Column("after_offset", Whole),
         Column("after_index", Integer),
         Column("after_seq", Whole),
-        *need(Text, "body"),
         sa.PrimaryKeyConstraint("seq", name="pk_finding"),
         sa.UniqueConstraint("id", "line", name="uq_finding_id_line"),
         sqlite_autoincrement=True,
@@ -113,13 +102,11 @@ def upgrade() -> None:
     op.create_index("ix_finding_written_at", "finding", ["written_at"])
     op.create_table(
         "input",
-        *need(Text, "source"),
+        *need(Text, "source", "kind", "body"),
         *need(Integer, "number"),
         *need(Whole, "seq", "at_offset"),
-        *need(Text, "kind"),
-        Column("key", Text),
-        *need(Text, "body"),
         *need(Float, "written_at"),
+        Column("key", Text),
         sa.PrimaryKeyConstraint("source", "number", "seq", name="pk_input"),
         sa.UniqueConstraint("source", "number", "key", name="uq_input_source_number_key"),
     )
@@ -127,11 +114,9 @@ def upgrade() -> None:
     op.create_table(
         "outbox",
         *need(COUNTER, "seq"),
-        *need(Text, "id", "sink", "about", "kind"),
-        *need(Float, "time"),
-        *need(Text, "body", "state"),
+        *need(Text, "id", "sink", "about", "kind", "body", "state"),
+        *need(Float, "time", "next_at", "written_at"),
         *need(Integer, "attempts"),
-        *need(Float, "next_at", "written_at"),
         Column("ended_at", Float),
         Column("error", Text),
         sa.PrimaryKeyConstraint("seq", name="pk_outbox"),
@@ -141,10 +126,9 @@ def upgrade() -> None:
     op.create_index("ix_outbox_state_sink_about_seq", "outbox", ["state", "sink", "about", "seq"])
     op.create_table(
         "partition",
-        *need(Text, "source"),
+        *need(Text, "source", "owner"),
         *need(Integer, "number"),
-        *need(Whole, "epoch"),
-        *need(Text, "owner"),
+        *need(Whole, "epoch", "input_seq", "input_offset"),
         *need(Float, "heartbeat_at"),
         Column("next_offset", Whole),
         Column("next_index", Integer),
@@ -152,15 +136,13 @@ def upgrade() -> None:
         Column("decided_offset", Whole),
         Column("decided_index", Integer),
         Column("decided_seq", Whole),
-        *need(Whole, "input_seq", "input_offset"),
         sa.PrimaryKeyConstraint("source", "number", name="pk_partition"),
     )
     op.create_table(
         "receipt",
         *need(COUNTER, "seq"),
-        *need(Text, "containment"),
+        *need(Text, "containment", "body"),
         *need(Float, "written_at"),
-        *need(Text, "body"),
         sa.PrimaryKeyConstraint("seq", name="pk_receipt"),
         sqlite_autoincrement=True,
     )
@@ -175,13 +157,10 @@ def upgrade() -> None:
     op.create_table(
         "snapshot_manifest",
         *need(COUNTER, "id"),
-        *need(Text, "source"),
-        *need(Integer, "number"),
-        *need(Whole, "at_offset"),
-        *need(Integer, "at_index"),
-        *need(Whole, "at_seq"),
+        *need(Text, "source", "program", "settings"),
+        *need(Integer, "number", "at_index"),
+        *need(Whole, "at_offset", "at_seq"),
         *need(Float, "created_at"),
-        *need(Text, "program", "settings"),
         sa.PrimaryKeyConstraint("id", name="pk_snapshot_manifest"),
         sqlite_autoincrement=True,
     )
