@@ -8,7 +8,7 @@ from detectors import Engine, EngineSettings, discover
 from detectors.core.digests import PUBLIC_KEY
 from detectors.core.rules import Rules
 from monitor.alerts import Thresholds
-from monitor.containment import ContainmentSettings, Ladder
+from monitor.containment import Ladder
 from monitor.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -42,4 +42,4 @@ def pipeline_of(settings: Settings, source: str, *, attested: bool, key: bytes =
 
 def ladder_of(settings: Settings) -> Ladder:
     """The containment ladder, as set."""
-    return Ladder(ContainmentSettings.of(settings.containment))
+    return Ladder(settings.containment.for_ladder())

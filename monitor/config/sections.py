@@ -9,11 +9,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from detectors.core.detector import DetectorSettings
+from detectors.core.inputs import Step
 from detectors.core.rules import ActionRule, IdentityRule, RoleRule, Rules, RuleSet, TeamRule
 from monitor.config.structs import AsStruct
 from monitor.section import Section
-
-Mode = Literal["observe", "approve", "enforce"]
+from monitor.steps import STEPS, ContainmentSettings, Expiry, Mode, Thresholds
 
 
 class Reference(Section):
@@ -45,36 +45,21 @@ class Alerting(Section):
     levels: Levels = Levels()
 
 
-class Thresholds(Section):
-    """Gate scores, in agent-months per false alarm, from which a containment step is decided.
-
-    A step needs no earlier step, so these need not rise.
-    """
-
-    throttle: float = Field(30, gt=0)
-    restrict: float = Field(100, gt=0)
-    quarantine: float = Field(300, gt=0)
-    kill: float = Field(1000, gt=0)
-
-
-class Expiry(Section):
-    """Seconds after which a step ends by itself; absent: never, a person ends it."""
-
-    throttle: float | None = Field(None, gt=0)
-    restrict: float | None = Field(None, gt=0)
-    quarantine: float | None = Field(None, gt=0)
-    kill: float | None = Field(None, gt=0)
-
-
 class Containment(Section):
     """What driftd may do to an agent. By default it only says what it would have done."""
 
     mode: Mode = Field("observe", description="observe: would have; approve: a person says yes; enforce: by itself")
-    thresholds: Thresholds = Thresholds()
+    thresholds: Annotated[Thresholds, AsStruct()] = Thresholds()
     kill: bool = Field(False, description="opts in to kill; otherwise a kill is carried out as quarantine")
     protected: tuple[str, ...] = Field((), description="agents that are never contained; * stands for anything")
     age_seconds_max: float = Field(300, gt=0, description="on older evidence a person is asked, whatever the mode")
-    expiry_seconds: Expiry = Expiry()
+    expiry_seconds: Annotated[Expiry, AsStruct()] = Expiry()
+
+    def for_ladder(self, hooked: tuple[Step, ...] = STEPS) -> ContainmentSettings:
+        """What the ladder is told; `hooked` are the steps that have a hook."""
+        return ContainmentSettings(
+            self.mode, self.thresholds, self.kill, self.protected, self.age_seconds_max, self.expiry_seconds, hooked=hooked
+        )
 
 
 class Agents(Section):

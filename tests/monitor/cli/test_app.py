@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import get_args
 
@@ -30,14 +30,17 @@ def driftd(*arguments: object, **environment: str) -> subprocess.CompletedProces
     )
 
 
-def test_version_is_said_in_less_than_a_third_of_a_second() -> None:
-    spent = []
+def test_version_costs_less_than_a_third_of_a_second() -> None:
+    def spent() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    costs = []
     for _ in range(3):
-        before = time.perf_counter()
-        told = driftd("version")
-        spent.append(time.perf_counter() - before)
-        assert told.stdout.startswith("driftd 0.")
-    assert min(spent) < 0.33
+        before = spent()
+        assert driftd("version").stdout.startswith("driftd 0.")
+        costs.append(spent() - before)
+    assert min(costs) < 0.33
 
 
 def test_version_for_programs() -> None:

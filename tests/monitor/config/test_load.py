@@ -8,6 +8,7 @@ import pytest
 
 from detectors.core.rules import RoleRule, Rules
 from monitor.config import Settings, SettingsError, load, read, schema, settings_digest
+from monitor.steps import Thresholds
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -29,9 +30,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert settings.containment.mode == "observe"
     assert settings.containment.kill is False
     assert settings.alerting.levels.model_dump() == {"notice": 10, "page": 100, "critical": 1000}
-    assert settings.containment.thresholds.model_dump() == {
-        "throttle": 30, "restrict": 100, "quarantine": 300, "kill": 1000,
-    }  # fmt: skip
+    assert settings.containment.thresholds == Thresholds(throttle=30, restrict=100, quarantine=300, kill=1000)
 
 
 def test_a_replay_ratifies_by_itself_and_a_daemon_waits_for_a_person() -> None:
@@ -51,6 +50,14 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_p
 def test_one_threshold_of_containment_may_be_set_alone() -> None:
     settings = load(None, ["containment.thresholds.kill=50"], {}, "replay")
     assert settings.containment.thresholds.kill == 50
+
+
+def test_the_ladder_takes_what_is_set() -> None:
+    settings = load(None, ["containment={kill: true, expiry_seconds: {kill: 60}, protected: [a*]}"], {}, "replay")
+    taken = settings.containment.for_ladder(("kill",))
+    assert taken.hooked == ("kill",)
+    assert (taken.kill, taken.expiry_seconds.kill, taken.protected) == (True, 60, ("a*",))
+    assert taken.thresholds == Thresholds()
 
 
 def test_every_key_knows_its_place(tmp_path: Path) -> None:
