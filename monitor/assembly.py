@@ -25,7 +25,7 @@ def pipeline_of(settings: Settings, source: str, *, attested: bool, key: bytes =
                 cohorts_given: bool = False, ladder: Ladder | None = None) -> Pipeline:
     """A pipeline for one partition of this source, with nothing learnt yet."""
     chosen = settings.detectors.by_name()
-    detectors = [kind(chosen[kind.name]) for kind in discover() if chosen[kind.name].enabled]  # type: ignore[arg-type,attr-defined]
+    detectors = [kind(chosen[kind.name]) for kind in discover() if chosen[kind.name].enabled]
     levels, steps = settings.alerting.levels, settings.containment.thresholds
     core = EngineSettings(
         reference_days=settings.reference.days,

@@ -12,7 +12,7 @@ from typing import get_args
 import pytest
 
 from detectors.core.inputs import AnyDirective
-from monitor.cli import exits
+from monitor.cli import exits, main
 from monitor.cli.app import MODULES
 from monitor.cli.directives import COMMANDS
 
@@ -86,10 +86,22 @@ def test_help_lists_every_command_and_the_exit_codes() -> None:
         (["release", "a", "--since", "10m", "--all"], exits.USAGE, "name an agent, or --since 10m --all"),
     ],
 )
-def test_failures_have_their_exit_code_and_one_plain_sentence(arguments: list[str], code: int, told: str) -> None:
-    done = driftd(*arguments)
-    assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
-    assert told in " ".join(done.stderr.replace("│", " ").split())
+def test_failures_have_their_exit_code_and_one_plain_sentence(
+    arguments: list[str], code: int, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(sys, "argv", ["driftd", *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    said = capsys.readouterr().err
+    assert left.value.code == code, said
+    assert told in " ".join(said.replace("│", " ").split())
+
+
+def test_a_failure_is_no_traceback() -> None:
+    done = driftd("replay", "none.jsonl", "--findings", "-")
+    assert done.returncode == exits.UNREADABLE
+    assert done.stderr == "driftd: none.jsonl: no such file\n"
 
 
 def test_no_color_is_honoured() -> None:

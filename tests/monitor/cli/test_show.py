@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import pytest
 
-from monitor.cli import exits
+from monitor.cli import exits, main
 
-DRIFTD = Path(sys.executable).with_name("driftd")
 ALERT = {
     "kind": "alert", "id": "a1", "state": "firing", "time": "2026-03-02T09:00:00.000Z", "agent": "billing/[7]",
     "level": "page", "score": 1234.5, "why": "opened", "detectors": [{"reason": "40 new permissions in 2 h"}],
 }  # fmt: skip
+
+
+class Told(NamedTuple):
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 class Api:
@@ -60,9 +69,20 @@ def api() -> Iterator[Api]:
     api.server.server_close()
 
 
-def driftd(api: Api, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "DRIFTD_URL": api.url, "COLUMNS": "200"}
-    return subprocess.run([DRIFTD, *arguments], capture_output=True, text=True, check=False, env=environment, timeout=60)
+def driftd(api: Api, *arguments: str) -> Told:
+    """Run the command in this process: that it starts as one of its own is shown in test_app."""
+    out, err = io.StringIO(), io.StringIO()
+    environment = {"DRIFTD_URL": api.url, "COLUMNS": "200"}
+    with (
+        patch.object(sys, "argv", ["driftd", *arguments]),
+        patch.dict(os.environ, environment),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as left,
+    ):
+        main()
+    assert isinstance(left.value.code, int)
+    return Told(left.value.code, out.getvalue(), err.getvalue())
 
 
 def test_alerts_are_a_table_for_people_and_json_for_programs(api: Api) -> None:
