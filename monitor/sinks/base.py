@@ -22,6 +22,13 @@ class DeliveryError(Exception):
         self.retry, self.after_seconds = retry, after_seconds
 
 
+class Gone(DeliveryError):
+    """The receiver wants nothing more, ever: nothing is tried until a person looks after it."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, retry=False)
+
+
 class Sink(Protocol):
     """A receiver of findings."""
 
