@@ -49,13 +49,16 @@ class Incidents:
 
     def note(self, alert: Alert, clock: float, causes: list[tuple[Cause, str, int]]) -> Incident | None:
         """An alert opened or rose; `causes` are (cause, name, number of agents that share it)."""
-        rank, found = LEVELS.index(alert.level) + 1, None
+        rank, joined = LEVELS.index(alert.level) + 1, self.of_alert.get(alert.id)
         for cause, name, size in causes:
             entry = self._entry(cause, name, alert.tenant, clock)
+            if joined is not None and joined != entry.incident:
+                continue  # an alert belongs to one incident, the first that it joined
+            entry.onsets = [o for o in entry.onsets if self.of_alert.get(o.alert) in (None, entry.incident)]
             self._add(entry, Onset(clock, alert.id, alert.agent, rank))
-            if found is None and len({o.agent for o in entry.onsets}) >= max(AGENTS_MIN, SHARE_MIN * size):
-                found = self._say(entry, alert)
-        return found
+            if len({o.agent for o in entry.onsets}) >= max(AGENTS_MIN, SHARE_MIN * size):
+                return self._say(entry, alert)
+        return None
 
     def forget(self, alert: str) -> None:
         """An alert was resolved."""
