@@ -8,7 +8,7 @@ from random import Random
 from monitor.demo.stories.story import Expects, Line, Story
 from monitor.demo.stories.world import Crew, Tool, at, who
 
-DAY_OF_RELEASE = 15
+DAY_OF_RELEASE = 17
 COURIERS = Crew(
     role="courier",
     names=tuple(f"{number:03d}" for number in range(1, 101)),
@@ -50,8 +50,8 @@ STORY = Story(
     prose="Release 2.4.0, which nobody announced, leads all hundred couriers astray in one morning: one incident.",
     quiet=False,
     crews=(COURIERS,),
-    days=16,
+    days=DAY_OF_RELEASE + 1,
     seed=8,
     strike=strike,
-    expects=Expects(after="2026-03-17T08:00:00Z", before="2026-03-17T11:00:00Z", incident_agents_min=80),
+    expects=Expects(after="2026-03-19T08:00:00Z", before="2026-03-19T11:00:00Z", incident_agents_min=80),
 )
