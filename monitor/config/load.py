@@ -72,6 +72,13 @@ def read(
         raise explained(problem, model, said) from None
 
 
+def state_dir(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Path:
+    """The state folder alone, whatever else the settings say. Raises SettingsError when they cannot be read at all."""
+    from_environment = places.from_environment(os.environ if environment is None else environment)
+    said = merged([places.from_file(file) if file else Layer(), from_environment]).values.get("state_dir")
+    return Path(str(said)) if said is not None else Path(Settings.model_fields["state_dir"].default)
+
+
 def _default_source(values: dict[str, Any], purpose: Purpose) -> None:
     sources = values.setdefault("sources", {})
     if isinstance(sources, dict) and (purpose == "replay" or not sources) and find("monitor.sources", SOURCES[purpose]):
