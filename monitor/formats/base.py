@@ -14,7 +14,7 @@ class DeadLetter(NamedTuple):
     """A record that could not be judged: where it stood, why, whose it claims to be, and its first bytes."""
 
     offset: int
-    index: int
+    index: int  # type: ignore[assignment]  # nobody looks for things in a dead letter as in a tuple
     reason: str
     agent: str | None
     digest: str
