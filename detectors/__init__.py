@@ -1,9 +1,9 @@
 """The detectors: events in, scores out. Pure: no input or output, no clock, no randomness.
 
-    from detectors import Engine, Records, discover
+from detectors import Engine, Records, discover
 
-    engine = Engine(discover())
-    for scored in engine.step(records): ...
+engine = Engine([kind() for kind in discover()])
+scores = list(engine.step(records))
 """
 
 from __future__ import annotations

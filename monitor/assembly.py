@@ -9,6 +9,7 @@ from detectors.core.digests import PUBLIC_KEY
 from detectors.core.rules import Rules
 from monitor.alerts import Thresholds
 from monitor.containment import Ladder
+from monitor.fleet import Fleet
 from monitor.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ def thresholds_of(settings: Settings) -> Thresholds:
 
 
 def pipeline_of(settings: Settings, source: str, *, attested: bool, key: bytes = PUBLIC_KEY,
-                cohorts_given: bool = False, ladder: Ladder | None = None) -> Pipeline:
-    """A pipeline for one partition of this source, with nothing learnt yet."""
+                cohorts_given: bool = False, trusted_time: bool = True, fleet: Fleet | None = None) -> Pipeline:
+    """A pipeline for one partition of this source, with nothing learnt yet; its fleet is its own if none is given."""
     chosen = settings.detectors.by_name()
     detectors = [kind(chosen[kind.name]) for kind in discover() if chosen[kind.name].enabled]
     levels, steps = settings.alerting.levels, settings.containment.thresholds
@@ -37,9 +38,9 @@ def pipeline_of(settings: Settings, source: str, *, attested: bool, key: bytes =
         cohorts_given=cohorts_given,
     )
     engine = Engine(detectors, Rules(settings.rule_set()), core)
-    return Pipeline(source, engine, thresholds_of(settings), ladder or ladder_of(settings))
+    return Pipeline(source, engine, thresholds_of(settings), fleet or fleet_of(settings), trusted_time=trusted_time)
 
 
-def ladder_of(settings: Settings) -> Ladder:
-    """The containment ladder, as set."""
-    return Ladder(settings.containment.for_ladder())
+def fleet_of(settings: Settings) -> Fleet:
+    """Decisions over agents, with the ladder as set."""
+    return Fleet(Ladder(settings.containment.for_ladder()))

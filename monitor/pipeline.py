@@ -7,18 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
-import numpy as np
 
 from detectors.core.agents import key_of
 from detectors.core.engine import Engine
 from detectors.core.family import Explanation
 from detectors.core.inputs import (
+    Arm,
     Change,
     CohortVersion,
+    Contain,
     Delegation,
     Directed,
     Directive,
     Input,
+    Ratify,
     Receipt,
     Resolve,
     Silence,
@@ -29,11 +31,11 @@ from detectors.core.records import Records
 from detectors.core.scored import Scored
 from monitor import ids
 from monitor.alerts import AlertBook, Decision, Thresholds, Why
-from monitor.containment import Ladder, Subject
+from monitor.containment import RoleFacts, Subject
 from monitor.directives import seconds_of
-from monitor.findings import Alert, Finding, Incident
-from monitor.incidents import Cause, Incidents
-from monitor.silences import Silences
+from monitor.findings import Alert, Containment, Finding, Incident
+from monitor.fleet import Fleet
+from monitor.incidents import Cause
 
 
 @dataclass(slots=True)
@@ -70,18 +72,16 @@ class _Heard:
 class Pipeline:
     """Engine, alerts, incidents and containment of one partition."""
 
-    def __init__(self, source: str, engine: Engine, thresholds: Thresholds, ladder: Ladder) -> None:
-        self.engine, self.ladder = engine, ladder
+    def __init__(self, source: str, engine: Engine, thresholds: Thresholds, fleet: Fleet, *,
+                 trusted_time: bool = True) -> None:
+        self.engine, self.fleet, self.trusted_time = engine, fleet, trusted_time
         state = engine.state
         self.book = AlertBook(source, thresholds, [d.name for d in state.detectors], state.common,
                               attested=state.settings.attested)
-        self.incidents, self.silences = Incidents(), Silences()
         self.source = source
         #: named reasons of everything that was not said
         self.unsaid: Counter[str] = Counter()
-        self._sizes: dict[tuple[str, str], tuple[int, int]] = {}
-        self._sized_at = -1
-        self._ratified = 0
+        self._counted_at = -1
 
     # -- records
 
@@ -120,7 +120,7 @@ class Pipeline:
         place = scored.place
         if line is not None:
             incident = self._incident(line, scored) if line.state == "firing" else None
-            joined = self.incidents.of_alert.get(line.id)
+            joined = self.fleet.incidents.of_alert.get(line.id)
             if incident is not None:
                 said.append(Said(incident, self._notify(incident, scored), *place))
             if joined is not None:
@@ -128,31 +128,32 @@ class Pipeline:
                 self.unsaid["incident"] += 1
             said.append(Said(line, joined is None and self._notify(line, scored), *place))
         if line is not None and line.state == "resolved":
-            self.incidents.forget(line.id)
-            said += [Said(step, True, *place) for step in self.ladder.alert_resolved(self._subject(scored, heard.alert, age_seconds))]
+            self.fleet.incidents.forget(line.id)
+            said += [Said(step, True, *place) for step in self.fleet.ladder.alert_resolved(self._subject(scored, heard.alert, age_seconds))]
         elif heard.alert is not None:
-            said += [Said(step, True, *place) for step in self.ladder.decide(self._subject(scored, heard.alert, age_seconds))]
+            said += [Said(step, True, *place) for step in self.fleet.ladder.decide(self._subject(scored, heard.alert, age_seconds))]
         return said
 
     def _notify(self, line: Alert | Incident, scored: Scored) -> bool:
-        muted = self.silences.mutes(line, scored.clock)
+        muted = self.fleet.silences.mutes(line, scored.clock)
         if muted:
             self.unsaid["silenced"] += 1
         return not muted
 
     def _incident(self, line: Alert, scored: Scored) -> Incident | None:
-        size, _ = self._size(line.tenant, line.role)
+        self._count()
+        size = self.fleet.size(line.tenant, line.role).agents
         causes: list[tuple[Cause, str, int]] = []
         if scored.version is not None:
             causes.append(("version", f"{line.role} {scored.version}", size))
         if scored.target:
-            causes.append(("target", scored.target.partition("/")[0], len(self.engine.state.agents)))
+            causes.append(("target", scored.target.partition("/")[0], self.fleet.agents()))
         causes.append(("role", line.role, size))
-        return self.incidents.note(line, scored.clock, causes)
+        return self.fleet.incidents.note(line, scored.clock, causes)
 
     def _subject(self, scored: Scored, alert: str | None, age_seconds: float) -> Subject:
         common, row = self.engine.state.common, scored.row
-        size, _ = self._size(scored.tenant, scored.role)
+        self._count()
         if scored.offset is not None and scored.index is not None:
             identity = ids.of_event("containment", self.source, scored.offset, scored.index, scored.tenant, scored.agent)
         else:
@@ -162,20 +163,16 @@ class Pipeline:
             id=identity.hex(), time=scored.clock, event=scored.event, tenant=scored.tenant, agent=scored.agent,
             role=scored.role, attested=self.engine.state.settings.attested, gate_score=scored.gate, alert=alert,
             ratified=bool(common.ratified_at[row]), reference_days=(frozen - float(common.first[row])) / 86_400.0 if frozen else 0.0,
-            age_seconds=age_seconds, role_size=size, ratified_agents=self._ratified,
+            age_seconds=age_seconds, role_size=self.fleet.size(scored.tenant, scored.role).agents,
+            ratified_agents=self.fleet.ratified(), trusted_time=self.trusted_time,
         )
 
-    def _size(self, tenant: str, role: str) -> tuple[int, int]:
-        """Agents of a role with a reference, and those a person ratified, as of the last full hour."""
+    def _count(self) -> None:
+        """Sizes of roles, as of the last full hour: the same however the log was cut."""
         state = self.engine.state
-        if state.hour != self._sized_at:
-            rows = state.agents.residents()
-            rows = rows[state.common.frozen_at[rows] > 0]
-            roles, sizes = np.unique(state.common.role[rows], return_counts=True)
-            self._by_role = dict(zip(roles.tolist(), sizes.tolist(), strict=True))
-            self._ratified = int((state.common.ratified_at[rows] > 0).sum())
-            self._sized_at = state.hour
-        return self._by_role.get(state.roles[key_of(tenant, role)], 0), self._ratified
+        if state.hour != self._counted_at:
+            self.fleet.count(self.source, self.engine)
+            self._counted_at = state.hour
 
     # -- inputs
 
@@ -187,7 +184,7 @@ class Pipeline:
             return self._gather(self.engine.advance(given.time), 0.0)
         elif isinstance(given, Receipt):
             self.engine.directing.receipt(given)
-            return Outcome([Said(step, True, offset) for step in self.ladder.receipt(given)])
+            return Outcome([Said(step, True, offset) for step in self.fleet.ladder.receipt(given)])
         elif isinstance(given, Directed):
             return self._direct(given.directive, offset)
         elif not isinstance(given, Change | Delegation):
@@ -198,15 +195,39 @@ class Pipeline:
         time = seconds_of(directive.time)
         outcome = Outcome()
         if isinstance(directive, Silence):
-            self.silences.add(directive)
+            self.fleet.silences.add(directive)
             return outcome
         if isinstance(directive, Resolve):
             return self._resolve(directive, time, offset)
         for scored in self.engine.directing.apply(directive, time):  # type: ignore[arg-type]
             scored.place = (offset, 0)
             outcome.said += self._decide(self._hear(scored), 0.0)
-        outcome.said += [Said(step, True, offset) for step in self.ladder.directive(directive, time)]
+        outcome.said += [Said(step, True, offset) for step in self._steps(directive, time)]
         return outcome
+
+    def _steps(self, directive: Directive, time: float) -> list[Containment]:
+        """What the ladder makes of a directive; to arm, or to contain, it has to know the role."""
+        facts = None
+        if isinstance(directive, Ratify):
+            self._counted_at = -1
+        if isinstance(directive, Arm | Contain):
+            self._counted_at = -1
+            self._count()
+            facts = self.facts(directive.tenant, self._role_of(directive), time)
+        return self.fleet.ladder.directive(directive, time, facts)
+
+    def _role_of(self, directive: Arm | Contain) -> str:
+        if isinstance(directive, Arm):
+            return directive.role
+        who = self.engine.state.agents.who[self.engine.state.agents[key_of(directive.tenant, directive.agent)]]
+        return who.role if who is not None else ""
+
+    def facts(self, tenant: str, role: str, time: float) -> RoleFacts:
+        """What is known of a role when somebody asks to arm it."""
+        state = self.engine.state
+        calendar = state.roles[key_of(tenant, role)] in state.calendars
+        return self.fleet.facts(tenant, role, time, attested=state.settings.attested, trusted_time=self.trusted_time,
+                                calendar=calendar)
 
     def _resolve(self, directive: Resolve, time: float, offset: int) -> Outcome:
         state = self.engine.state

@@ -133,7 +133,7 @@ def _read(paths: list[Path], settings: Settings, form: str, opened: ExitStack, p
     source = opened.enter_context(FileSource([str(path) for path in paths], attested=attested))
     total = sum(path.stat().st_size for path in paths if path.is_file())
     done = 0
-    logs = [map(kind(excerpts=settings.privacy.excerpts).decode, log) for log in source.logs()]
+    logs: list[Iterator[Decoded]] = [map(kind(excerpts=settings.privacy.excerpts).decode, log) for log in source.logs()]
     for decoded in merged(logs):
         yield decoded
         if progress is not None:

@@ -20,6 +20,11 @@ THINGS_MAX = 50_000
 PRESENT = 1
 
 
+def adoption_order(adoption: Adoption) -> tuple[int, int, int, int]:
+    """Adoptions of one hour have no order of their own; this is theirs in a version."""
+    return adoption.role, adoption.thing, adoption.agent, adoption.place
+
+
 class Cohorts:
     """Adopters of things by role, and how many of them an agent may know of."""
 

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from detectors.core import snapshot
 from detectors.core.batch import Batch
+from detectors.core.cohort import adoption_order
 from detectors.core.columns import Array, Rows
 from detectors.core.detector import Detector, Standing
 from detectors.core.directing import Directing
@@ -131,7 +133,8 @@ class Engine:
         state = self.state
         if not state.contributions:
             return
-        version = CohortVersion(hour=hour, adoptions=tuple(state.contributions))
+        # sorted: within an hour agents are judged in an order that depends on how the log was cut
+        version = CohortVersion(hour=hour, adoptions=tuple(sorted(set(state.contributions), key=adoption_order)))
         state.contributions = []
         self.sealed.append(version)
         if not state.settings.cohorts_given:
@@ -154,6 +157,16 @@ class Engine:
         newcomers = state.agents.newcomers
         for key in [key for key, known in newcomers.items() if known[2] < midnight - DAY]:
             del newcomers[key]
+
+    # -- snapshots
+
+    def dump(self, *, everything: bool = False) -> dict[str, bytes]:
+        """The state as parts: those that changed since the last dump, or all."""
+        return snapshot.dump(self.state, everything=everything)
+
+    def load(self, parts: dict[str, bytes]) -> None:
+        """Put back what `dump` gave, into a fresh engine."""
+        snapshot.load(self.state, parts)
 
     # -- for people
 

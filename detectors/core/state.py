@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from detectors.core.agents import AGENT, Agents
@@ -45,8 +46,7 @@ class EngineSettings:
     cohorts_given: bool = False
 
 
-@dataclass(slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, array_like=True):
     """A thing met and not learnt yet."""
 
     family: int
@@ -55,7 +55,7 @@ class Waiting:
     place: int
     spoiled: bool
     #: class of the hit by number of its mark
-    classes: dict[int, int] = field(default_factory=dict)
+    classes: dict[int, int] = {}
     #: met in the late reference: it tells only what is usual
     late: bool = False
 
