@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from monitor.demo.stories.story import Expects, Line, Story
 from monitor.demo.stories.world import Crew, Tool, at, who
 
+AGENT = "curator/ada"
 CURATORS = Crew(
     role="curator",
     names=("ada", "boris", "cleo", "dan", "elif"),
@@ -26,13 +27,22 @@ CURATORS = Crew(
 )
 
 
+#: rows that the catalogue's clean-up went for
+WANTED = 300
+ACTION, SCOPE = "catalogue.row.delete", "catalogue:delete"
+STRIKES = (17, 14 + 20 / 60)
+
+
+def deletion(row: int) -> Line:
+    """What an event says of the deletion of one row, but for who and when."""
+    return {"action": ACTION, "scope": SCOPE, "target": f"catalogue/rows/{row}"}
+
+
 def strike() -> Iterator[Line]:
-    """On Wednesday at 14:20 ada begins to delete a row every two seconds, asking nobody."""
-    start = at(16, 14 + 20 / 60)
-    for number in range(300):
-        event = who(CURATORS, "curator/ada", start + 2 * number, 99)
-        target = f"catalogue/rows/{20_000 + number}"
-        yield event | {"action": "catalogue.row.delete", "scope": "catalogue:delete", "target": target}
+    """On the third Thursday at 14:20 ada begins to delete a row every two seconds, asking nobody."""
+    start = at(*STRIKES)
+    for number in range(WANTED):
+        yield who(CURATORS, AGENT, start + 2 * number, 99) | deletion(20_000 + number)
 
 
 STORY = Story(
@@ -43,5 +53,5 @@ STORY = Story(
     days=18,
     seed=2,
     strike=strike,
-    expects=Expects("curator/ada", "critical", ("blast_radius",), "2026-03-18T14:20:00Z", "2026-03-18T14:30:00Z", "kill"),
+    expects=Expects(AGENT, "critical", ("blast_radius",), "2026-03-19T14:20:00Z", "2026-03-19T14:30:00Z", "kill"),
 )
