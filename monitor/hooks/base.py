@@ -27,7 +27,7 @@ class Plan(NamedTuple):
     exclusive: tuple[str, ...]
     shared: tuple[str, ...] = ()
     #: what `apply` and `undo` need to know, JSON
-    state: dict[str, Any] = {}
+    state: dict[str, Any] = {}  # noqa: RUF012 - the default of a tuple, which nobody changes
 
 
 class HookError(Exception):
@@ -40,6 +40,8 @@ class Hook(Protocol):
     kind: ClassVar[str]
     name: str
     steps: tuple[StepName, ...]
+    #: longest time that one verb takes
+    deadline_seconds: float
 
     def plan(self, order: Order) -> Plan:
         """What `apply` would do; changes nothing."""
