@@ -14,10 +14,12 @@ EDGES = np.array([0, 1, 2, 3, *(math.isqrt((1 << b) - 1) + 1 for b in range(4, B
 CENTRES = np.append((EDGES[:-1] + EDGES[1:] - 1) / 2, EDGES[-1] * 1.2)  # a typical count of each bin
 
 HOUR_SECONDS, DAY_SECONDS = 3600, 86400
-HOURS_OF_WEEK = 48  # hour of day, on working days and at weekends (UTC)
-LEVELS = 16  # the recent level, in steps of one and a half bins
+HOURS_OF_WEEK = 32  # hour of a working day, three hours of a weekend day (UTC)
+LEVELS = 32  # the recent level, in steps of half a bin
 SLOTS = 60  # minute of the hour; lanes of an hour or more: bin a day ago, then the quarters of the week's days
 WEEK_QUARTERS = 28
+
+FALLS = (0.7, 0.5, 0.25, 0.125, 0.0625, 0.03125)  # share of one bin's chance that the next one has, beyond all seen
 
 PREVIOUS = 0  # first row of each context in an agent's table of counts
 HOUR = PREVIOUS + BINS
@@ -37,12 +39,13 @@ def hour_rows(seconds: Ints) -> Ints:
     """Row of the hour context at these epoch seconds; 1970 began on a Thursday."""
     hours = seconds // HOUR_SECONDS
     weekend = (hours // 24 + 3) % 7 >= 5
-    return HOUR + 24 * weekend + hours % 24
+    hour = hours % 24
+    return HOUR + np.where(weekend, 24 + hour // 3, hour)
 
 
 def level_rows(level: Array) -> Ints:
     """Row of the level context for these smoothed bins."""
-    return LEVEL + np.minimum(level * (2.0 / 3.0), LEVELS - 1).astype(np.int64)
+    return LEVEL + np.minimum(level * 2.0, LEVELS - 1).astype(np.int64)
 
 
 def quarter_rows(seconds: Ints) -> Ints:
@@ -51,9 +54,25 @@ def quarter_rows(seconds: Ints) -> Ints:
 
 
 def tails(width: int = BINS) -> Array:
-    """Prior over bins for each largest bin seen: flat up to it, a quarter with every bin beyond (a Pareto 4 tail)."""
-    prior = np.zeros((width, width))
-    for largest in range(width):
-        weights = [1.0 / (1 << 2 * max(b - largest, 0)) for b in range(width)]
-        prior[largest] = np.array(weights) / math.fsum(weights)
+    """Prior over bins [fall, largest bin seen, bin]: flat up to the largest, then shrinking by the fall."""
+    prior = np.zeros((len(FALLS), width, width))
+    for i, fall in enumerate(FALLS):
+        for largest in range(width):
+            weights = [1.0]
+            for b in range(1, width):
+                weights.append(weights[-1] * (fall if b > largest else 1.0))
+            prior[i, largest] = np.array(weights) / math.fsum(weights)
     return prior
+
+
+def falls(overall: Array) -> Ints:
+    """How fast the upper tail of these counts [n, bins] falls, as an index into FALLS; heavier when in doubt."""
+    active = overall[:, 1:].astype(np.float64)
+    tail = np.add.accumulate(active[:, ::-1], axis=1)[:, ::-1]
+    upper = tail <= 0.2 * tail[:, :1]
+    beyond = np.where(upper, tail, 0.0)
+    excess = np.add.accumulate(beyond, axis=1)[:, -1]  # sum of steps above the bin before the upper tail
+    first = np.add.accumulate(upper, axis=1) == 1
+    reached = np.add.accumulate(np.where(first & upper, tail, 0.0), axis=1)[:, -1]
+    fall = (excess - reached + 1.0) / (excess + 2.0)  # geometric steps: of all steps taken, those beyond the first
+    return len(FALLS) - 1 - np.searchsorted(np.array(FALLS[::-1]), fall, side="left").clip(0, len(FALLS) - 1)

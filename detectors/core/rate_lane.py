@@ -39,6 +39,7 @@ EVIDENCE_MAX = 1e30
 OPEN_SHARE = 0.25  # an open bucket may be weighed at several counts; this pays for taking the best
 UNEXPECTED = 2e-3  # bins that the prediction holds for less likely than this (and above) are weighed at once
 LEVEL_STEP = 0.2
+TRUST_FLOOR, LEAN_BACK = 0.02, 0.02
 RUN_DAYS = 7  # what is silent for longer is weighed for so long and then passed over
 TAUGHT_NOT = 0x80  # mark on a pending bin: never to be learnt
 BIN_MASK = 0x1F
@@ -64,6 +65,10 @@ class Lane:
         self.buckets_a_day = DAY_SECONDS // seconds
         self.restart = 1.0 - exact.exp(-seconds / MONTH_SECONDS)
         self.contexts = CONTEXTS if self.hourly else CONTEXTS - 1
+        weights = np.ones(ALTERNATIVES)
+        if not self.hourly:  # a minute that is missing is no news; hours that are missing are
+            weights[[DOWNWARD, SILENT]] = 0.0
+        self.weights = weights / weights.sum()
         self._stay = np.cumprod(np.full(HOUR_SECONDS + 1, 1.0 - self.restart)) / (1.0 - self.restart)
 
     def rows_of(self, bucket: Ints, previous: Ints, level: Array, yesterday: Ints) -> Ints:
@@ -84,17 +89,14 @@ class Lane:
         """Prediction [n, bins] without any context."""
         overall = mine.overall[rows, self.number].astype(np.float64)
         total = np.add.accumulate(overall, axis=1)[:, -1:]
-        return (overall + _PRIOR[mine.largest[rows, self.number]]) / (total + 0.5)  # type: ignore[no-any-return]
+        return (overall + _PRIOR[mine.fall[rows, self.number], mine.largest[rows, self.number]]) / (total + 0.5)  # type: ignore[no-any-return]
 
     def predict(self, mine: Any, rows: Ints) -> None:
         """Store what is expected of the open buckets, and from which bin on the tripwire lies."""
         j = self.number
-        bucket = mine.bucket[rows, j]
-        yesterday = mine.pending[rows, self.ring.start + (bucket - self.buckets_a_day) % self.size] & BIN_MASK
-        where = self.rows_of(bucket, mine.previous[rows, j], mine.level[rows, j], yesterday)
-        counts = mine.counts[rows[:, None], j, where]
+        counts = mine.counts[rows[:, None], j, self._open_rows(mine, rows)]
         totals = counts.sum(axis=2, dtype=np.int64)
-        trust = mine.trust[rows, j].astype(np.float64)
+        trust = mine.lean[rows, j].astype(np.float64)
         share = trust[:, 1 : 1 + self.contexts] / (totals + 2)
         alone = trust[:, :1].copy()
         for e in range(self.contexts):
@@ -105,6 +107,27 @@ class Lane:
         mine.expected[rows, j] = expected
         reached = _tail(expected) >= UNEXPECTED
         mine.trip[rows, j] = np.maximum(reached.sum(axis=1), 2)
+
+    def _open_rows(self, mine: Any, rows: Ints) -> Ints:
+        j = self.number
+        bucket = mine.bucket[rows, j]
+        yesterday = mine.pending[rows, self.ring.start + (bucket - self.buckets_a_day) % self.size] & BIN_MASK
+        return self.rows_of(bucket, mine.previous[rows, j], mine.level[rows, j], yesterday)
+
+    def floored(self, mine: Any, rows: Ints) -> Array:
+        """Learnt trust [n, 1 + contexts], with a floor for every context."""
+        trust = mine.trust[rows, self.number, : 1 + self.contexts].astype(np.float64)
+        return trust * (1.0 - TRUST_FLOOR) + TRUST_FLOOR / (1 + self.contexts)  # type: ignore[no-any-return]
+
+    def _lean_on(self, mine: Any, rows: Ints, b: Ints, base: Array) -> None:
+        """Lean on the contexts that foresaw this bucket; the learnt trust draws back."""
+        j, where = self.number, self._open_rows(mine, rows)
+        tables = mine.counts[rows[:, None], j, where]
+        totals = tables.sum(axis=2, dtype=np.int64)
+        lean = mine.lean[rows, j, : 1 + self.contexts].astype(np.float64)
+        lean[:, 1:] *= (tables[np.arange(len(rows)), :, b] / base[:, None] + 2) / (totals + 2)
+        lean /= np.add.accumulate(lean, axis=1)[:, -1:]
+        mine.lean[rows, j, : 1 + self.contexts] = lean + (self.floored(mine, rows) - lean) * LEAN_BACK
 
     def close(self, mine: Any, rows: Ints) -> None:
         """Weigh the open buckets at their present counts, and open the next ones without predicting them."""
@@ -126,6 +149,7 @@ class Lane:
         evidence = self._relaxed(mine, rows) * odds
         mine.evidence[rows, j] = np.minimum(evidence, EVIDENCE_MAX)
         self.note(mine, rows, mine.bucket[rows, j], b)
+        self._lean_on(mine, rows, b, base[n, b])
         mine.bucket[rows, j] += 1
         mine.count[rows, j] = 0
         mine.previous[rows, j] = b
@@ -163,12 +187,13 @@ class Lane:
         self.note(mine, rows[who], mine.bucket[rows[who], j] + step, np.zeros(len(who), np.int64))
         mine.bucket[rows, j] += many
         mine.previous[rows, j] = 0
+        mine.lean[rows, j, : 1 + self.contexts] = self.floored(mine, rows)
         mine.level[rows, j] = mine.level[rows, j] * _FADE[many]
 
     def _empty_chances(self, mine: Any, rows: Ints, width: int) -> tuple[Array, Array]:
         """Chances [n, width] that the next buckets, all before them empty, hold nothing, and at most three events."""
         j, step = self.number, np.arange(width)
-        base, trust = self.base(mine, rows), mine.trust[rows, j].astype(np.float64)
+        base, trust = self.base(mine, rows), self.floored(mine, rows)
         least_base = ((base[:, 0] + base[:, 1]) + base[:, 2]) + base[:, 3]
         start = mine.bucket[rows, j] * self.seconds
         slot = start % HOUR_SECONDS // self.seconds
@@ -190,6 +215,8 @@ class Lane:
             p0 += (weight * (counts[:, :, 0] + 2 * base[:, :1]))[n, pick]
             few = counts[:, :, :4].sum(axis=2, dtype=np.int64)
             least += (weight * (few + 2 * least_base[:, None]))[n, pick]
+        expected = mine.expected[rows, j]  # of the open bucket, the first of them
+        p0[:, 0], least[:, 0] = expected[:, 0], ((expected[:, 0] + expected[:, 1]) + expected[:, 2]) + expected[:, 3]
         return p0, least
 
     def _relaxed(self, mine: Any, rows: Ints) -> Array:
@@ -197,7 +224,7 @@ class Lane:
 
     def closed(self, mine: Any, rows: Ints) -> Array:
         """Raw evidence of the closed buckets: the mean over alternatives."""
-        return np.add.accumulate(mine.evidence[rows, self.number], axis=1)[:, -1] / ALTERNATIVES
+        return np.add.accumulate(mine.evidence[rows, self.number] * self.weights, axis=1)[:, -1]
 
     def opened(self, mine: Any, rows: Ints, b: Ints) -> Array:
         """Raw evidence if the open bucket, already in bin `b`, closed now; counts only grow, so tails are weighed."""
@@ -206,12 +233,13 @@ class Lane:
         base = self.base(mine, rows)
         active = _tail(base) / (1.0 - base[:, :1] + 1e-9)
         evidence = self._relaxed(mine, rows)
+        evidence *= self.weights
         total = evidence[:, ANYTHING] * (BINS - b) / BINS
         for i, shift in enumerate(UP):
             total += evidence[:, i] * tail[n, np.maximum(b - shift, 1)]
         for i, shift in enumerate(BUSY, N_UP):
             total += evidence[:, i] * active[n, np.maximum(b - shift, 1)]
-        return np.minimum(total / tail[n, b] * (OPEN_SHARE / ALTERNATIVES), EVIDENCE_MAX)
+        return np.minimum(total / tail[n, b] * OPEN_SHARE, EVIDENCE_MAX)
 
     def mean_count(self, mine: Any, rows: Ints) -> Array:
         """Events expected in the open bucket."""

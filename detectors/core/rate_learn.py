@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from detectors.core.rate_bins import BINS, DAY_SECONDS, HOUR_SECONDS, ROWS, Array, Ints
+from detectors.core.rate_bins import BINS, DAY_SECONDS, HOUR_SECONDS, ROWS, Array, Ints, falls
 from detectors.core.rate_lane import BIN_MASK, LEVEL_STEP, TAUGHT_NOT, Lane
 
 LATE_HOURS = 26  # what has not been learnt by then never is
@@ -13,7 +13,7 @@ SHARE = 1e-4  # by which trust is evened out at each bucket, so that no context 
 GROUP = 12  # buckets whose fit is multiplied before trust is normalised: short enough not to underflow
 COUNT_MAX = 255  # a row of counts that reaches this is halved
 
-_HALF_OF = 0.6931471805599453
+LN2 = 0.6931471805599453
 
 
 def learn(lane: Lane, mine: Any, rows: Ints, at: Ints) -> None:
@@ -26,6 +26,7 @@ def learn(lane: Lane, mine: Any, rows: Ints, at: Ints) -> None:
     while True:
         due = np.flatnonzero(start < end)
         if not len(due):
+            mine.fall[rows, j] = falls(mine.overall[rows, j])
             return
         stop = np.minimum(start[due] + block, end[due])
         _learn_block(lane, mine, rows[due], start[due], stop)
@@ -86,7 +87,7 @@ def _count(lane: Lane, mine: Any, rows: Ints, where: Ints, b: Ints, taught: Arra
     j = lane.number
     n = np.broadcast_to(np.arange(len(rows))[:, None], b.shape)
     fresh = np.bincount((n * BINS + b)[taught], minlength=len(rows) * BINS).reshape(-1, BINS)
-    keep = 1.0 - fresh.sum(axis=1) * (_HALF_OF * lane.seconds / FORGET_SECONDS)
+    keep = 1.0 - fresh.sum(axis=1) * (LN2 * lane.seconds / FORGET_SECONDS)
     mine.overall[rows, j] = mine.overall[rows, j] * keep[:, None] + fresh
     keys = ((n[:, :, None] * ROWS + where) * BINS + b[:, :, None])[taught]
     keys, many = np.unique(keys, return_counts=True)

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from detectors.core import rate_offset
-from detectors.core.rate_bins import BINS, CONTEXTS, DAY_SECONDS, HOUR_SECONDS, ROWS, Array, Ints, bins
-from detectors.core.rate_lane import ALTERNATIVES, RUN_DAYS, TAUGHT_NOT, Lane
+from detectors.core.rate_bins import BINS, CONTEXTS, DAY_SECONDS, HOUR_SECONDS, ROWS, Array, Ints, falls
+from detectors.core.rate_judge import CHUNK, QUIET, advance_lane, feed_lane
+from detectors.core.rate_lane import ALTERNATIVES, TAUGHT_NOT, Lane
 from detectors.core.rate_learn import LATE_HOURS, learn
 
-WARM_DAYS = 5  # of learning before raw scores tell anything about the agent
-QUIET = 0.5  # a score up to this is rest: it is not reported and carries no explanation
-CHUNK = 2048  # rows at a time: small enough for the cache
+WARM_DAYS = 7  # of learning before raw scores tell anything about the agent
+LOUD = 1e3  # raw evidence that is put to rest each hour while the reference is taken
 VIEW_CHUNK = 256
 
 
@@ -56,6 +56,7 @@ class RateModel:
             ("expected", "f4", (k, BINS)),      # prediction for the open bucket
             ("evidence", "f8", (k, ALTERNATIVES)),
             ("trust", "f4", (k, 1 + CONTEXTS)),  # weight of each predictor
+            ("lean", "f4", (k, 1 + CONTEXTS)),  # the same for the next bucket: what foresaw the last ones counts more
             ("bucket", "i8", (k,)),
             ("learnt", "i8", (k,)),             # first bucket not yet learnt
             ("taught_from", "i8", (k,)),        # first bucket that may be learnt
@@ -69,12 +70,16 @@ class RateModel:
             ("level", "f4", (k,)),
             ("learnt_level", "f4", (k,)),
             ("peaks", "f4", (k, rate_offset.PEAKS)),
+            ("totals", "u1", (rate_offset.DAY_BINS,)),  # days of the reference by their number of actions
+            ("today", "i8"),
             ("high", "f4", (k,)),
             ("knee", "f8", (k,)),
-            ("spread", "f4", (k,)),
+            ("scale", "f4", (k,)),
+            ("shape", "f4", (k,)),
             ("promise", "f4", (k,)),
             ("previous", "u1", (k,)),
             ("largest", "u1", (k,)),
+            ("fall", "u1", (k,)),  # how fast the tail of the counts falls
             ("trip", "u1", (k,)),
             ("day", "i4"), ("warm", "i4"), ("days", "u2"), ("frozen", "?"), ("noisy", "?"),
         ])  # fmt: skip
@@ -92,6 +97,8 @@ class RateModel:
             mine.excused[rows, j] = -1
             mine.taught_from[rows, j] = bucket + 1
             mine.trust[rows, j, : 1 + lane.contexts] = 1.0 / (1 + lane.contexts)
+            mine.lean[rows, j] = mine.trust[rows, j]
+            mine.fall[rows, j] = falls(mine.overall[rows, j])
             lane.predict(mine, rows)
 
     def feed(self, mine: Any, rows: Ints, at: Array, counts: Ints) -> Moves:
@@ -106,8 +113,9 @@ class RateModel:
         shown = np.empty((len(row), len(self.lanes)))
         moved = np.zeros(len(row), np.bool_)
         for lane in self.lanes:
-            shown[:, lane.number], judged = self._feed_lane(lane, mine, row, when, many, leader)
+            shown[:, lane.number], judged = feed_lane(lane, mine, row, when, many, leader)
             moved |= judged
+        np.add.at(mine.today, row, many)
         score = self._combined(shown)
         before[1:] = np.where(first[1:], before[1:], score[:-1])
         told = np.flatnonzero(moved & (score != before) & (np.maximum(score, before) > QUIET))
@@ -120,8 +128,9 @@ class RateModel:
         for first in range(0, len(rows), CHUNK):
             some, when = rows[first : first + CHUNK], at[first : first + CHUNK]
             for lane in self.lanes:
-                self._advance_lane(lane, mine, some, when // lane.seconds)
+                advance_lane(lane, mine, some, when // lane.seconds)
             self._end_day(mine, some, when // DAY_SECONDS)
+            self._calm_reference(mine, some)
         return self._combined(mine.shown[rows])
 
     def learn(self, mine: Any, rows: Ints, at: Array) -> None:
@@ -175,107 +184,12 @@ class RateModel:
     def _combined(self, shown: Array) -> Array:
         return np.add.accumulate(shown, axis=1)[:, -1] / len(self.lanes)
 
-    def _feed_lane(self, lane: Lane, mine: Any, row: Ints, when: Ints, many: Ints, leader: Ints) -> tuple[Array, Array]:
-        """Shown score of one lane after each event (events sorted by row), and at which it was judged anew."""
-        j, n = lane.number, len(row)
-        bucket = np.maximum(when // lane.seconds, mine.bucket[row, j])
-        cut = np.concatenate(([True], (row[1:] != row[:-1]) | (bucket[1:] != bucket[:-1])))
-        start = np.flatnonzero(cut)
-        stop = np.append(start[1:], n)
-        total = np.cumsum(many)
-        through = total - np.repeat(total[start] - many[start], stop - start)  # actions in the visit up to the event
-        value, judged = mine.shown[row, j], np.zeros(n, np.bool_)
-        turn = np.arange(len(start)) - np.searchsorted(start, leader[start])
-        for k in range(int(turn.max()) + 1):
-            visits = np.flatnonzero(turn == k)
-            for first in range(0, len(visits), CHUNK):
-                self._visit(lane, mine, row, bucket, through, visits[first : first + CHUNK], start, stop, value, judged)
-        last = np.maximum.accumulate(np.where(judged | (np.arange(n) == leader), np.arange(n), 0))
-        return value[last], judged
-
-    def _visit(self, lane: Lane, mine: Any, row: Ints, bucket: Ints, through: Ints, visits: Ints, start: Ints,
-               stop: Ints, value: Array, judged: Array) -> None:  # fmt: skip
-        """Events of one bucket for each of several rows: close what is before, then count and watch the tripwire."""
-        j, opening = lane.number, start[visits]
-        who = row[opening]
-        closed = mine.bucket[who, j] < bucket[opening]
-        self._advance_lane(lane, mine, who[closed], bucket[opening[closed]])
-        value[opening[closed]] = mine.shown[who[closed], j]
-        judged[opening[closed]] = True
-        held = mine.count[who, j].astype(np.int64)
-        size = stop[visits] - opening
-        event = np.repeat(opening, size) + np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
-        after = np.repeat(held, size) + through[event]
-        previous = np.concatenate(([0], after[:-1]))
-        previous[np.cumsum(size) - size] = held
-        b = bins(after)
-        hot = np.flatnonzero(
-            (b > bins(previous)) & (b >= mine.trip[row[event], j]) & (bucket[event] != mine.excused[row[event], j])
-        )
-        while len(hot):  # the first of each row, then the second, ...: each sees what the one before showed
-            lead = np.concatenate(([True], row[event[hot[1:]]] != row[event[hot[:-1]]]))
-            now = hot[lead]
-            self._trip(lane, mine, row[event[now]], after[now], b[now])
-            value[event[now]] = mine.shown[row[event[now]], j]
-            judged[event[now]] = True
-            hot = hot[~lead]
-        mine.count[who, j] = np.minimum(held + through[stop[visits] - 1], 0xFFFFFFFF)
-
-    def _trip(self, lane: Lane, mine: Any, rows: Ints, count: Ints, b: Ints) -> None:
-        raw = np.maximum(lane.closed(mine, rows), lane.opened(mine, rows, b))
-        self._show(lane, mine, rows, raw, mine.bucket[rows, lane.number], count, lane.mean_count(mine, rows))
-
-    def _advance_lane(self, lane: Lane, mine: Any, rows: Ints, to: Ints) -> None:
-        """Close the open bucket and the empty ones after it, up to bucket `to`."""
-        j = lane.number
-        behind = mine.bucket[rows, j] < to
-        rows, to = rows[behind], to[behind]
-        arrived = rows
-        while len(rows):
-            self._pass_over(lane, mine, rows, to)
-            bucket, count = mine.bucket[rows, j], mine.count[rows, j].astype(np.int64)
-            due = lane.mean_count(mine, rows)
-            alone = np.ones(len(rows), np.bool_) if lane.hourly else count > 0
-            if alone.any():
-                lane.close(mine, rows[alone])
-            if not alone.all():
-                an_hour = HOUR_SECONDS // lane.seconds
-                end = np.minimum(to, (bucket // an_hour + 1) * an_hour)
-                lane.pass_empty(mine, rows[~alone], (end - bucket)[~alone])
-            self._show(lane, mine, rows, lane.closed(mine, rows), bucket, count, due)
-            more = mine.bucket[rows, j] < to
-            rows, to = rows[more], to[more]
-            if lane.hourly and len(rows):
-                lane.predict(mine, rows)
-        if len(arrived):
-            lane.predict(mine, arrived)
-
-    def _pass_over(self, lane: Lane, mine: Any, rows: Ints, to: Ints) -> None:
-        """Of a silence longer than a week, weigh a week: skip the rest, unweighed and untaught."""
-        j = lane.number
-        long = (to - mine.bucket[rows, j] > RUN_DAYS * lane.buckets_a_day) & (mine.count[rows, j] == 0)
-        if long.any():
-            who = rows[long]
-            mine.bucket[who, j] = to[long] - RUN_DAYS * lane.buckets_a_day
-            mine.pending[who, lane.ring] = TAUGHT_NOT
-            mine.previous[who, j] = 0
-            mine.level[who, j] = 0
-
-    def _show(self, lane: Lane, mine: Any, rows: Ints, raw: Array, bucket: Ints, count: Ints, due: Array) -> None:
-        """Take a raw score as the lane's present one: its day's maximum, its calibrated value, its explanation."""
-        j = lane.number
-        mine.high[rows, j] = np.maximum(mine.high[rows, j], raw)
-        now, before = rate_offset.calibrated(mine, rows, j, raw), mine.shown[rows, j]
-        mine.shown[rows, j] = now
-        loud = np.flatnonzero(now > QUIET)
-        if len(loud):
-            leaving = loud[before[loud] <= QUIET]
-            mine.since[rows[leaving], j] = bucket[leaving] * lane.seconds
-            mine.top[rows[leaving], j] = 0
-            best = loud[now[loud] > mine.top[rows[loud], j]]
-            mine.top[rows[best], j] = now[best]
-            mine.seen[rows[best], j] = count[best]
-            mine.due[rows[best], j] = due[best]
+    def _calm_reference(self, mine: Any, rows: Ints) -> None:
+        """While the reference is taken, what would be resolved by a person is put to rest each hour."""
+        for lane in self.lanes:
+            loud = rows[~mine.frozen[rows]]
+            loud = loud[lane.closed(mine, loud) > LOUD]
+            mine.evidence[loud, lane.number] = 0
 
     def _end_day(self, mine: Any, rows: Ints, day: Ints) -> None:
         over = day > mine.day[rows]
@@ -285,5 +199,6 @@ class RateModel:
         warm = rows[(mine.day[rows] >= mine.warm[rows]) & ~mine.frozen[rows]]
         if len(warm):
             rate_offset.keep_peaks(mine, warm)
+        rate_offset.keep_totals(mine, rows[~mine.frozen[rows]])
         mine.high[rows] = 0
         mine.day[rows] = day
