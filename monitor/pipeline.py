@@ -10,6 +10,7 @@ import msgspec
 
 from detectors.core.agents import key_of
 from detectors.core.engine import Engine
+from detectors.core.event import decode
 from detectors.core.family import Explanation
 from detectors.core.inputs import (
     Arm,
@@ -82,6 +83,18 @@ class Pipeline:
         #: named reasons of everything that was not said
         self.unsaid: Counter[str] = Counter()
         self._counted_at = -1
+
+    # -- snapshots
+
+    def dump(self, *, everything: bool = False) -> dict[str, bytes]:
+        """State as parts; see Engine.dump."""
+        return self.engine.dump(everything=everything) | {"fleet": self.fleet.dump()}
+
+    def load(self, parts: dict[str, bytes]) -> None:
+        """Put back what `dump` gave; decisions over agents as they were then."""
+        self.engine.load({name: part for name, part in parts.items() if name != "fleet"})
+        if "fleet" in parts:
+            self.fleet.load(parts["fleet"])
 
     # -- records
 
@@ -176,8 +189,8 @@ class Pipeline:
 
     # -- inputs
 
-    def apply(self, given: Input, offset: int = 0) -> Outcome:
-        """Apply one input before the record at `offset`."""
+    def apply(self, given: Input, offset: int = 0, *, leads: bool = True) -> Outcome:
+        """Apply one input before the record at `offset`. One partition leads: there the ladder is told, too."""
         if isinstance(given, CohortVersion):
             self.engine.merge(given)
         elif isinstance(given, Tick):
@@ -186,12 +199,20 @@ class Pipeline:
             self.engine.directing.receipt(given)
             return Outcome([Said(step, True, offset) for step in self.fleet.ladder.receipt(given)])
         elif isinstance(given, Directed):
-            return self._direct(given.directive, offset)
-        elif not isinstance(given, Change | Delegation):
+            return self._direct(given.directive, offset, leads=leads)
+        elif isinstance(given, Delegation):
+            return self._delegated(given)
+        elif not isinstance(given, Change):
             raise TypeError(given)
         return Outcome()
 
-    def _direct(self, directive: Directive, offset: int) -> Outcome:
+    def _delegated(self, given: Delegation) -> Outcome:
+        """A record of another partition in which agents of this one stand in `via`."""
+        records = Records([decode(given.content)], [given.content], [given.offset], [given.index], [given.arrival],
+                          [given.arrival], given.attested)
+        return self._gather(self.engine.delegated(records), 0.0)
+
+    def _direct(self, directive: Directive, offset: int, *, leads: bool) -> Outcome:
         time = seconds_of(directive.time)
         outcome = Outcome()
         if isinstance(directive, Silence):
@@ -202,7 +223,8 @@ class Pipeline:
         for scored in self.engine.directing.apply(directive, time):  # type: ignore[arg-type]
             scored.place = (offset, 0)
             outcome.said += self._decide(self._hear(scored), 0.0)
-        outcome.said += [Said(step, True, offset) for step in self._steps(directive, time)]
+        if leads:
+            outcome.said += [Said(step, True, offset) for step in self._steps(directive, time)]
         return outcome
 
     def _steps(self, directive: Directive, time: float) -> list[Containment]:

@@ -69,6 +69,10 @@ class Engine:
             self.state.clock = float(clocks[stop - 1])
             start = stop
 
+    def delegated(self, records: Records) -> Iterator[Scored]:
+        """Records of another partition: they are entries of their ancestors here, and of nobody else."""
+        yield from self._rounds(self._reader.read_delegated(records))
+
     def orphans(self) -> list[Orphan]:
         """Delegated events whose ancestor has no row here, since the last call."""
         found, self._reader.orphans = self._reader.orphans, []

@@ -49,6 +49,16 @@ class Reader:
         weight = np.where(own, counts[entries], 0.0)
         return self._columns(records, start, events, entries, row, own, clock, weight)
 
+    def read_delegated(self, records: Records) -> Batch:
+        """Entries of the ancestors alone; whoever acted lives elsewhere."""
+        events, nobody = records.events, np.zeros(len(records), np.int64)
+        entries, row, own = self._with_ancestors(events, np.arange(len(records)), nobody)
+        here = np.flatnonzero(~own)
+        entries, row, own = entries[here], row[here], own[here]
+        self.orphans.clear()
+        clock = self._clocks(row, np.array(records.arrivals)[entries])
+        return self._columns(records, 0, events, entries, row, own, clock, np.zeros(len(entries)))
+
     def _columns(self, records: Records, start: int, events: list[Event], entries: Rows, row: Rows, own: Array,
                  clock: Array, weight: Array) -> Batch:
         state = self.state

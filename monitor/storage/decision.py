@@ -59,13 +59,15 @@ class AuditEntry(NamedTuple):
 class Verdict:
     """What was decided and has to be said. `findings` are (id, line number from 1, finding), in order.
 
-    The state of containments follows from the containment lines in `findings` and from `receipts`.
+    The state of containments follows from the containment lines in `findings` and from `receipts`. `kept` are values
+    that change with the verdict, by name: what looks over agents is decided once and read back after a crash.
     """
 
     findings: list[tuple[str, int, Alert | Containment | Incident]] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
     outbox: list[Outgoing] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
+    kept: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)

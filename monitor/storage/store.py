@@ -139,6 +139,13 @@ class Store:
         """The newest whole snapshot, at most at `not_after`; damaged ones are passed over, discarded and said."""
         return snapshots.load(self._database, partition, not_after)
 
+    def kept(self, name: str) -> bytes | None:
+        """What the last verdict that had it kept under this name."""
+        query = sa.select(META.c.value).where(META.c.name == f"kept {name}")
+        with self._database.read() as connection:
+            held: str | None = connection.execute(query).scalar()
+        return bytes.fromhex(held) if held is not None else None
+
     def purge(self, kept: Retention) -> dict[str, int]:
         """Take away what is old and over; returns how many rows went, by table."""
         return retention.purge(self._database, kept)
@@ -159,6 +166,11 @@ class Store:
         return held or first
 
 
+def _keep(connection: Connection, name: str, value: str) -> None:
+    if connection.execute(sa.update(META).where(META.c.name == name).values(value=value)).rowcount == 0:
+        connection.execute(sa.insert(META).values(name=name, value=value))
+
+
 def _say(
     connection: Connection, verdict: Verdict, partition: Partition | None, after: Position | None, now: float
 ) -> None:
@@ -166,4 +178,6 @@ def _say(
     containments.follow(connection, verdict.findings, now)
     containments.receive(connection, verdict.receipts, now)
     outbox.put(connection, verdict.outbox, now)
+    for name, value in verdict.kept.items():
+        _keep(connection, f"kept {name}", value.hex())
     audit.append(connection, verdict.audit, now)
