@@ -75,11 +75,12 @@ class TestContract(SourceContract):
 @broker_needed
 def test_the_times_of_a_broker_are_trusted_and_those_of_producers_are_not(kafka: Broker, topic: Topic) -> None:
     old = 1_000_000_000.25
-    for kind, more, trusted, stamped in (
+    cases: tuple[tuple[str, dict[str, Any], bool, bool], ...] = (
         ("LogAppendTime", {}, True, False),
         ("CreateTime", {}, False, True),
         ("CreateTime", {"trust_time": True}, True, True),
-    ):
+    )
+    for kind, more, trusted, stamped in cases:
         name = topic(timestamp_type=kind)
         kafka.produce(name, [b"x"], times=[old])
         with reading(kafka, name, **more) as source:
@@ -164,6 +165,22 @@ def test_several_topics_and_partitions_are_read_each_in_its_order(kafka: Broker,
         for p in range(c)
     ]
     assert sorted(seen.values()) == sorted(expected)
+
+
+@broker_needed
+def test_a_client_without_the_seam_reads_the_same(kafka: Broker, topic: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = topic()
+    kafka.produce(name, [b"x", None, b"z" * 400])
+    found = []
+    for quick in (True, False):
+        with monkeypatch.context() as patched:
+            if not quick:
+                patched.setattr("monitor.sources.kafka.clients.lean", lambda _: False)
+            with reading(kafka, name) as source:
+                found.append(until(source, bool))
+                assert source._lean is quick
+    assert found[0] == found[1]
+    assert found[0][0].values == [b"x", b"", b"z" * 400]
 
 
 @broker_needed
@@ -281,6 +298,18 @@ def test_a_rebalance_loses_nothing_and_repeats_nothing_when_the_store_says_where
 
 
 @broker_needed
+def test_polls_much_shorter_than_a_join_still_get_their_partitions(kafka: Broker, topic: Topic) -> None:
+    """The client forgets a join that outlived its poll (see `finish_join`); of eight tries without the cure most hang."""
+    name = topic(partitions=4)
+    for _ in range(8):
+        with reading(kafka, name) as source:
+            end = time.monotonic() + 10
+            while len(source.assigned()) < 4:
+                assert time.monotonic() < end, "the consumer never got its partitions"
+                source.poll(0.002)
+
+
+@broker_needed
 def test_a_partition_that_is_taken_away_gives_no_more_records(kafka: Broker, topic: Topic) -> None:
     name = topic(partitions=2)
     for number in range(2):
@@ -377,7 +406,7 @@ def test_no_broker_is_said_at_once_with_a_cure_and_leaves_no_thread() -> None:
 
 
 def test_a_server_that_is_no_broker_is_a_trouble_and_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.sources.kafka.CONNECT_SECONDS_MAX", 0.5)
+    monkeypatch.setattr("monitor.sources.kafka.clients.CONNECT_SECONDS_MAX", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         server = f"127.0.0.1:{mute.getsockname()[1]}"
         source = KafkaSource(KafkaSettings(topics=("t",), bootstrap_servers=(server,)))
@@ -398,13 +427,14 @@ def test_settings_are_checked_and_secrets_come_from_files(tmp_path: Path) -> Non
     assert settings.sasl_password is not None
     assert settings.sasl_password.get_secret_value() == "hush"
     assert "hush" not in repr(settings)
-    for wrong in (
+    cases: tuple[dict[str, Any], ...] = (
         {"topics": []},
         {"topics": ["t"], "security_protocol": "SASL_SSL"},
         {"topics": ["t"], "ssl_keyfile": secret},
         {"topics": ["t"], "ssl_cafile": tmp_path / "absent"},
         {"topics": ["t"], "start": "2026-01-01T00:00:00"},  # no zone
         {"topics": ["t"], "compacted": "allow"},
-    ):
+    )
+    for wrong in cases:
         with pytest.raises(ValidationError):
             KafkaSettings.model_validate(wrong)

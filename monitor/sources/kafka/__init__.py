@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from bisect import bisect_left
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, ClassVar, Literal, ParamSpec, Self, TypeVar
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition, errors
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.net.compat import KafkaNetClient
+from kafka import OffsetAndMetadata, TopicPartition, errors
 from pydantic import AwareDatetime, Field, FilePath, SecretStr, model_validator
 
 from monitor.section import Section
 from monitor.sources.assignment import Assignment
 from monitor.sources.base import Gap, Partition, RawBatch, SourceError
+from monitor.sources.kafka.clients import Clients, Rebalances, finish_join
+from monitor.sources.kafka.records import Row, row
 
 P = ParamSpec("P")
 T = TypeVar("T")
-CONNECT_SECONDS_MAX = 5.0
 ANSWER_SECONDS_MAX = 2.0
 RETRY_SECONDS = 2.0
-LOG_APPEND_TIME = 1
 
 
 class KafkaSettings(Section):
@@ -92,7 +89,9 @@ class KafkaSource:
         self._paused: set[Partition] = set()
         self._ends: dict[Partition, int] = {}
         self._consumer: Any = None
-        self._rebalances = _Rebalances(None)
+        self._rebalances = Rebalances(None)
+        self._lean = False
+        self._clients = Clients(settings, name)
         self._said: str | None = None
         self._retry_at = self._heard_at = 0.0
 
@@ -182,7 +181,7 @@ class KafkaSource:
         for carrier, records in found.items():
             partition = self._ours.get(carrier)
             if partition and self._assignment.is_placed(partition) and partition not in self._paused:
-                batches += self._batches(partition, records)
+                batches += self._batches(partition, records if self._lean else [row(record) for record in records])
         for batch in batches:
             self._assignment.read(batch)
         if batches:
@@ -192,6 +191,7 @@ class KafkaSource:
         return batches
 
     def _records(self, consumer: Any, wait_seconds: float) -> dict[TopicPartition, list[Any]]:
+        finish_join(consumer)
         try:
             found: dict[TopicPartition, list[Any]] = consumer.poll(timeout_ms=int(wait_seconds * 1000))
         except errors.OffsetOutOfRangeError as gone:
@@ -203,7 +203,7 @@ class KafkaSource:
         except errors.NoOffsetForPartitionError:
             pass  # assigned this instant: the listener gives it a stand-in position before the next poll
         except errors.KafkaError as error:
-            raise self._trouble(error) from error
+            raise self._clients.trouble(error) from error
         else:
             return found
         return {}
@@ -216,20 +216,21 @@ class KafkaSource:
             self._assignment.give(partition)
             self._hold(partition)
 
-    def _batches(self, partition: Partition, records: list[Any]) -> list[RawBatch]:
+    def _batches(self, partition: Partition, rows: list[Row]) -> list[RawBatch]:
         # Buffered records from before a seek must not come back.
         wanted = self._assignment.next(partition)
-        if records[0].offset < wanted:
-            records = records[bisect_left(records, wanted, key=lambda record: record.offset) :]
-        same: dict[str, Any] = {"attested": self._settings.attested, "trust": self._settings.trust_time}
-        return [_batch(partition, list(run), **same) for _, run in groupby(records, _stamp)] if records else []
+        if rows[0][0] < wanted:
+            rows = rows[bisect_left(rows, wanted, key=itemgetter(0)) :]
+        given = self._settings
+        runs = [list(run) for _, run in groupby(rows, _stamp)] if len({_stamp(row) for row in rows}) > 1 else [rows]
+        return [_batch(partition, run, attested=given.attested, trust=given.trust_time) for run in runs if run]
 
     def _follow(self) -> None:
         """Do what the group decided. Runs in the polling thread; the listener runs in the client's own."""
         events = self._rebalances.events
         while events:
             ours, carriers = events[0]
-            ids = self._look_up({carrier.topic for carrier in carriers}) if ours and carriers else {}
+            ids = self._clients.look_up({carrier.topic for carrier in carriers}) if ours and carriers else {}
             for carrier in carriers:
                 if partition := self._ours.pop(carrier, None):
                     self._assignment.take(partition)
@@ -287,7 +288,7 @@ class KafkaSource:
         try:
             return question(*given, timeout_ms=ANSWER_SECONDS_MAX * 1000)
         except errors.KafkaError as error:
-            raise self._trouble(error) from error
+            raise self._clients.trouble(error) from error
 
     @staticmethod
     def _asked(call: Callable[P, T], *given: P.args, **named: P.kwargs) -> T | None:
@@ -303,161 +304,24 @@ class KafkaSource:
         if time.monotonic() < self._retry_at:
             raise SourceError(self._said or "not connected")
         self._retry_at = time.monotonic() + RETRY_SECONDS
-        self._reach()
-        self._look_up(set(self._settings.topics))
-        settings = self._settings
-        consumer = self._made(
-            KafkaConsumer,
-            group_id=settings.group,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            allow_auto_create_topics=False,
-            fetch_min_bytes=settings.fetch_bytes_min,
-            fetch_max_wait_ms=round(settings.fetch_seconds_max * 1000),
-            max_poll_records=settings.poll_records_max,
-            max_partition_fetch_bytes=max(1_048_576, settings.bytes_max),
-            session_timeout_ms=round(settings.session_seconds * 1000),
-            heartbeat_interval_ms=round(settings.session_seconds * 1000 / 15),
-            reconnect_backoff_max_ms=2000,
-            metrics_enabled=False,
-        )
-        self._rebalances = _Rebalances(consumer)
-        consumer.subscribe(topics=list(settings.topics), listener=self._rebalances)
-        self._consumer = consumer
-        return consumer
-
-    def _reach(self) -> None:
-        """Fail at once when no broker listens, instead of after the client's own long patience."""
-        for server in self._settings.bootstrap_servers:
-            host, _, port = server.rpartition(":")
-            try:
-                socket.create_connection((host.strip("[]") or port, int(port or 9092)), timeout=1).close()
-            except (OSError, ValueError):
-                continue
-            return
-        raise self._away()
-
-    def _look_up(self, topics: set[str]) -> dict[str, str]:
-        """Source ids of topics. Raises SourceError for one that is not there or is compacted."""
-        admin = self._made(KafkaAdminClient)
-        try:
-            described = {found["name"]: found for found in admin.describe_topics(sorted(topics))}
-            for topic in sorted(topics):
-                if topic not in described or described[topic]["error_code"]:
-                    raise self._missing(topic, described.get(topic, {}).get("error_code", 3))
-            wanted = [ConfigResource(ConfigResourceType.TOPIC, topic, ["cleanup.policy"]) for topic in sorted(topics)]
-            policies = admin.describe_configs(wanted, config_filter="all").get("topic", {})
-        except (errors.KafkaError, OSError) as error:
-            raise self._trouble(error) from error
-        finally:
-            admin.close()
-        for topic in sorted(topics):
-            self._refuse_compacted(topic, policies.get(topic, {}).get("cleanup.policy", {}).get("value"))
-        return {topic: str(described[topic]["topic_id"] or topic) for topic in topics}
-
-    def _refuse_compacted(self, topic: str, policy: str | None) -> None:
-        if policy is None:
-            cure = f"grant DescribeConfigs on it: sources.{self.name} must know that it is not compacted"
-            raise SourceError(f"the settings of topic {topic} cannot be read.", cure)
-        if "compact" in policy:
-            cure = (
-                "Kafka deletes records from a compacted topic out of their order; read one with cleanup.policy=delete"
-            )
-            raise SourceError(f"topic {topic} is compacted.", cure)
-
-    def _missing(self, topic: str, code: int) -> SourceError:
-        problem = f"topic {topic} cannot be read ({errors.for_code(code).__name__})."
-        return SourceError(problem, f"create it, grant Describe on it, or correct sources.{self.name}.topics")
-
-    def _made(self, client: Callable[..., Any], **more: Any) -> Any:
-        """A client, connected; one that cannot connect is closed, because its thread would live on."""
-        made: list[Any] = []
-
-        def network(**given: Any) -> Any:
-            made.append(KafkaNetClient(**given))
-            return made[0]
-
-        bootstrap = round(CONNECT_SECONDS_MAX * 1000)
-        try:
-            return client(kafka_client=network, bootstrap_timeout_ms=bootstrap, **_reaching(self._settings), **more)
-        except (errors.KafkaError, OSError) as error:
-            for network_client in made:
-                network_client.close()
-            raise self._trouble(error) from error
-
-    def _trouble(self, error: Exception) -> SourceError:
-        """What went wrong, and what a person can do."""
-        place = f"sources.{self.name}"
-        cures = {
-            errors.SaslAuthenticationFailedError: f"check {place}.sasl_username and sasl_password",
-            errors.UnsupportedSaslMechanismError: f"check {place}.sasl_mechanism",
-            errors.TopicAuthorizationFailedError: "grant Read, Describe and DescribeConfigs on the topics",
-            errors.GroupAuthorizationFailedError: f"grant Read on the consumer group {self._settings.group}",
-            errors.CorruptRecordError: "restore the partition, or delete its records up to there: that shows as a gap",
-        }
-        for kind, cure in cures.items():
-            if isinstance(error, kind):
-                return SourceError(f"Kafka refuses: {error}.", cure)
-        if isinstance(error, errors.RetriableError):
-            return self._away()
-        return SourceError(f"Kafka cannot be read: {error!r}.", f"check {place}")
-
-    def _away(self) -> SourceError:
-        servers = ", ".join(self._settings.bootstrap_servers)
-        cure = f"start it, or correct sources.{self.name}.bootstrap_servers; reading resumes by itself"
-        return SourceError(f"no Kafka broker answers at {servers}.", cure)
+        self._consumer, self._rebalances, self._lean = self._clients.consumer()
+        return self._consumer
 
 
-class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python ships no types
-    """Hands rebalances over to the polling thread. The client calls it in its own thread: it must never wait."""
-
-    def __init__(self, consumer: Any) -> None:
-        self._consumer = consumer
-        self.events: deque[tuple[bool, tuple[TopicPartition, ...]]] = deque()
-
-    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        for carrier in assigned:
-            # Without a position the client would read on at the group's commit: hold it, with a stand-in.
-            self._consumer.pause(carrier)
-            self._consumer.seek(carrier, 0)
-        self.events.append((True, tuple(assigned)))
-
-    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        self.events.append((False, tuple(revoked)))
-
-
-def _stamp(record: Any) -> tuple[bool, bool]:
-    """Whether a record has a time, and whether the broker gave it."""
-    return record.timestamp >= 0, record.timestamp_type == LOG_APPEND_TIME
-
-
-def _batch(partition: Partition, records: list[Any], *, attested: bool, trust: bool) -> RawBatch:
-    timed, appended = _stamp(records[0])
+def _batch(partition: Partition, rows: list[Row], *, attested: bool, trust: bool) -> RawBatch:
+    offsets, times, _, values = zip(*rows, strict=True)
+    timed, appended = _stamp(rows[0])
     return RawBatch(
         partition,
-        offsets=[record.offset for record in records],
-        times=[record.timestamp / 1000 for record in records] if timed else None,
-        values=[record.value or b"" for record in records],
-        next_offset=records[-1].offset + 1,
+        offsets=list(offsets),
+        times=[time / 1000 for time in times] if timed else None,
+        values=list(values),
+        next_offset=offsets[-1] + 1,
         attested=attested,
         trusted_time=timed and (appended or trust),
     )
 
 
-def _reaching(settings: KafkaSettings) -> dict[str, Any]:
-    """How both clients reach the brokers."""
-    said: dict[str, Any] = {
-        "bootstrap_servers": list(settings.bootstrap_servers),
-        "client_id": "driftd",
-        "security_protocol": settings.security_protocol,
-    }
-    if settings.security_protocol.startswith("SASL"):
-        said["sasl_mechanism"] = settings.sasl_mechanism
-        said["sasl_plain_username"] = settings.sasl_username
-        said["sasl_plain_password"] = settings.sasl_password and settings.sasl_password.get_secret_value()
-    if "SSL" in settings.security_protocol:
-        said["ssl_cafile"] = settings.ssl_cafile and str(settings.ssl_cafile)
-        said["ssl_certfile"] = settings.ssl_certfile and str(settings.ssl_certfile)
-        said["ssl_keyfile"] = settings.ssl_keyfile and str(settings.ssl_keyfile)
-        said["ssl_password"] = settings.ssl_key_password and settings.ssl_key_password.get_secret_value()
-    return said
+def _stamp(row: Row) -> tuple[bool, bool]:
+    """Whether a record has a time, and whether the broker gave it."""
+    return row[1] >= 0, row[2]
