@@ -5,15 +5,19 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import time
 from pathlib import Path
 from threading import RLock
 
 import crc32c
 import msgspec
 
-from monitor.intents import OrderState, Record, fold
+from monitor.intents import Obeyed, OrderState, Record, fold, order_of
 
 FILE_NAME = "intents.log"
+#: a longer log is rewritten when it is opened, without the orders that ended so long ago that no log brings them back
+COMPACT_BYTES = 16 << 20
+KEPT_SECONDS = 90 * 86_400.0
 RECORD_BYTES_MAX = 1 << 20
 _head = struct.Struct("<II")  # length and CRC-32C of the JSON after it
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
@@ -42,6 +46,8 @@ class IntentLog:
             self._size = self._read()
             os.ftruncate(self._handle, self._size)
             os.fsync(self._handle)
+            if self._size > COMPACT_BYTES:
+                self._compact(time.time() - KEPT_SECONDS)
             _sync_folder(path.parent)
         except BaseException:
             os.close(self._handle)
@@ -49,20 +55,15 @@ class IntentLog:
 
     def append(self, record: Record) -> None:
         """Durable when it returns, and only then taken in. Raises OSError; then the log is as it was."""
-        body = msgspec.json.encode(record)
-        if len(body) > RECORD_BYTES_MAX:
-            raise ValueError(f"a record of {len(body)} bytes")
-        framed = _head.pack(len(body), crc32c.crc32c(body)) + body
+        whole = framed(record)
         with self.lock:
             try:
-                written = 0
-                while written < len(framed):
-                    written += os.pwrite(self._handle, framed[written:], self._size + written)
+                written = _write(self._handle, whole, self._size)
                 os.fdatasync(self._handle)
             except OSError:
                 os.ftruncate(self._handle, self._size)
                 raise
-            self._size += len(framed)
+            self._size += written
             self._take(record)
 
     def recover(self) -> list[OrderState]:
@@ -71,14 +72,18 @@ class IntentLog:
             return [state for state in self.orders.values() if state.open]
 
     def close(self) -> None:
-        """Let go of the file."""
-        os.close(self._handle)
+        """Let go of the file; appending is over."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
     def _claim(self) -> None:
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise IntentLogError(f"{self._path} is in use.", "Another driftd runs on this state folder.") from None
+        if os.fstat(self._handle).st_ino != self._path.stat().st_ino:
+            raise IntentLogError(f"{self._path} was replaced just now.", "Start again.")
 
     def _take(self, record: Record) -> None:
         obeyed = fold(self.orders, record)
@@ -97,6 +102,30 @@ class IntentLog:
             at += _head.size + len(body)
         return at
 
+    def _compact(self, before: float) -> None:
+        """Leave out what ended and was ordered before then (epoch seconds); what is in force stays."""
+        for id_ in [id_ for id_, state in self.orders.items() if state.settled and state.intent.at < before]:
+            del self.orders[id_]
+        content = os.pread(self._handle, self._size, 0)
+        kept, at = bytearray(framed(Obeyed(self.obeyed))), 0
+        while at < len(content):
+            body = _body(content, at) or b""
+            if order_of(_decoder.decode(body)) in self.orders:
+                kept += content[at : at + _head.size + len(body)]
+            at += _head.size + len(body)
+        new_path = self._path.with_name(f"{self._path.name}.new")
+        new = os.open(new_path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(new, fcntl.LOCK_EX | fcntl.LOCK_NB)  # before it has the name, so that nobody gets in between
+            self._size = _write(new, kept, 0)
+            os.fsync(new)
+            new_path.replace(self._path)
+        except BaseException:
+            os.close(new)
+            raise
+        os.close(self._handle)
+        self._handle = new
+
     def _refuse_damage(self, content: bytes, at: int) -> None:
         """A crash leaves a last record that is short, wrong or zero; anything after it is damage, not a torn tail."""
         if _has_record(content[at:]):
@@ -104,6 +133,14 @@ class IntentLog:
                 f"{self._path} is damaged at byte {at}: steps already carried out would be forgotten.",
                 "Move it away after checking which agents are contained.",
             )
+
+
+def framed(record: Record) -> bytes:
+    """A record as it stands in the file."""
+    body = msgspec.json.encode(record)
+    if len(body) > RECORD_BYTES_MAX:
+        raise ValueError(f"a record of {len(body)} bytes")
+    return _head.pack(len(body), crc32c.crc32c(body)) + body
 
 
 def _body(content: bytes, at: int) -> bytes | None:
@@ -124,6 +161,14 @@ def _has_record(rest: bytes) -> bool:
             return True
         at = rest.find(b'{"is":"', at + 1)
     return False
+
+
+def _write(handle: int, content: bytes | bytearray, at: int) -> int:
+    """All of it, in as many writes as it takes; its length."""
+    written = 0
+    while written < len(content):
+        written += os.pwrite(handle, content[written:], at + written)
+    return written
 
 
 def _sync_folder(path: Path) -> None:

@@ -148,6 +148,21 @@ class OrderState:
             return True
         return self.release is not None and not self.release_reported
 
+    @property
+    def settled(self) -> bool:
+        """It was never carried out or was taken back, and that was told: nothing of it is in force."""
+        ended = self.release is not None or (self.receipt is not None and self.receipt.outcome == "skipped")
+        return ended and not self.open
+
+
+def order_of(record: Record) -> str | None:
+    """Id of the order that a record is about."""
+    if isinstance(record, Intent):
+        return record.order.id
+    if isinstance(record, Finished):
+        return record.receipt.containment
+    return None if isinstance(record, Obeyed) else record.id
+
 
 def outcome_of(acts: dict[str, Act]) -> tuple[Outcome, str]:
     """An order is as good as its worst hook; skipped when no hook acted."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from detectors.core.inputs import Arm, Contain, Disarm, Receipt, Uncontain
+from monitor.budget import Bounds, Budget, Holding
+from monitor.config import sections
 from monitor.containment import ContainmentSettings, Ladder, RoleFacts, Subject
 from monitor.findings import Containment
+from monitor.readiness import readiness, would_have
 from monitor.steps import Expiry
 
 READY = RoleFacts("billing", agents=40, ratified=40, ratified_agents=400, attested=True, reference_days=40,
@@ -75,8 +79,9 @@ def test_ids_differ_by_agent_step_and_event_and_repeat_with_the_input() -> None:
 def test_what_forbids_acting_forbids_it_in_every_mode_and_is_written(
     changed: dict[str, Any], because: str, mode: str, unproven: bool
 ) -> None:
-    if unproven and because == "short_reference":
-        pytest.skip("the days are waived")
+    if unproven and because == "short_reference":  # these days are waived
+        changed = {"attested": False}
+        because = "unattested"
     line = one(ladder(mode=mode, protected=("*/root",), unproven=unproven).decide(subject(2000, **changed)))
     assert (line.step, line.executes, line.armed, line.not_armed_because) == ("kill", None, False, because)
 
@@ -315,8 +320,6 @@ def test_never_more_steps_than_the_bounds_under_1000_simultaneous_decisions(
 
 @given(st.integers(1, 7), st.integers(0, 400))
 def test_daemons_that_split_the_budget_never_exceed_it_together(parts: int, ratified: int) -> None:
-    from monitor.budget import Bounds, Budget, Holding
-
     budgets = [Budget(Bounds(part=part, parts=parts)) for part in range(parts)]
     executed = 0
     for n in range(50):
@@ -338,3 +341,36 @@ def test_a_late_clock_opens_no_bound() -> None:
 def test_throttles_are_not_counted() -> None:
     rung = ladder()
     assert all(one(rung.decide(subject(40, f"billing/{n}"))).executes == "throttle" for n in range(50))
+
+
+def test_the_settings_of_the_daemon_are_the_ladders() -> None:
+    section = sections.Containment.model_validate(
+        {"mode": "enforce", "protected": ["a/*"], "thresholds": {"kill": 2000}, "expiry_seconds": {"throttle": 60}}
+    )
+    made = section.for_ladder()
+    assert (made.mode, made.protected, made.thresholds.kill, made.expiry_seconds.throttle) == (
+        "enforce", ("a/*",), 2000, 60,
+    )  # fmt: skip
+    assert sections.Containment().for_ladder() == ContainmentSettings()
+
+
+@pytest.mark.parametrize("more", [{"steps_max": 4}, {"fleet_share": 0.06}, {"day_steps_max": 11}, {"role_share": 0.6}])
+def test_settings_may_lower_the_bounds_and_never_raise_them(more: dict[str, float]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(more, Bounds)
+
+
+def test_readiness_names_all_that_is_missing() -> None:
+    nothing = RoleFacts("billing", agents=3, trusted_time=False)
+    assert list(readiness(nothing).missing) == [
+        "unattested", "untrusted_time", "not_ratified", "short_reference", "unproven",
+    ]  # fmt: skip
+    assert list(readiness(nothing, accept_unproven=True).missing) == ["unattested", "untrusted_time", "not_ratified"]
+    assert readiness(READY).ready
+    assert not readiness(None).ready
+
+
+def test_what_the_past_weeks_would_have_done_counts_steps() -> None:
+    rung = ladder(mode="observe")
+    lines = [*rung.decide(subject(40)), *rung.decide(subject(2000)), *rung.alert_resolved(subject(1))]
+    assert would_have(lines) == {"throttle": 1, "kill": 1}
