@@ -8,6 +8,7 @@ from monitor.demo.stories.story import Expects, Line, Story
 from monitor.demo.stories.world import Crew, Tool, at, moment, who
 
 DAY_OF_RELEASE = 16
+ADDED = ("insurance.policy.create", "loyalty.points.read", "loyalty.points.update", "trip.booking.create")
 BOOKING = Crew(
     role="booking",
     names=("paris", "quito", "rome", "seoul", "tunis", "utrecht"),
@@ -18,6 +19,9 @@ BOOKING = Crew(
              approver="travel-desk"),
         Tool("rail.offer.search", "rail:read", "rail/offers", items=20),
         Tool("rail.seat.reserve", "rail:write", "rail/seats", items=20),
+        Tool("insurance.policy.create", "insurance:write", "insurance/policies", items=10),
+        Tool("loyalty.points.read", "loyalty:read", "loyalty/accounts", items=20),
+        Tool("loyalty.points.update", "loyalty:write", "loyalty/accounts", items=20),
     ),
     routines=(
         (3, ("flight.offer.search", "hotel.offer.search", "trip.booking.create")),
@@ -28,7 +32,7 @@ BOOKING = Crew(
     weekend=0.5,
     version="3.4.0",
     releases=((DAY_OF_RELEASE, "4.0.0"),),
-    later=((DAY_OF_RELEASE, 0.4, ("rail.offer.search", "rail.seat.reserve", "trip.booking.create")),),
+    later=((DAY_OF_RELEASE, 0.4, ("rail.offer.search", "rail.seat.reserve", *ADDED)),),
 )
 ANNOUNCED = {
     "time": moment(at(DAY_OF_RELEASE - 1, 16)),
@@ -37,9 +41,9 @@ ANNOUNCED = {
     "role": "booking",
     "version": "4.0.0",
     "brings": {
-        "actions": ["rail.offer.search", "rail.seat.reserve"],
-        "scopes": ["rail:read", "rail:write"],
-        "targets": ["rail/offers", "rail/seats"],
+        "actions": ["rail.offer.search", "rail.seat.reserve", *ADDED],
+        "scopes": ["rail:read", "rail:write", "insurance:write", "loyalty:read", "loyalty:write"],
+        "targets": ["rail", "insurance", "loyalty"],
     },
 }
 
@@ -60,7 +64,7 @@ def strike() -> Iterator[Line]:
 
 STORY = Story(
     name="announced_release",
-    prose="Release 4.0.0 brings rail tools to all six booking agents; it was announced with what it brings: no page.",
+    prose="Release 4.0.0 brings rail, insurance and loyalty tools to all six booking agents; it was announced with what it brings: no page.",
     quiet=True,
     crews=(BOOKING,),
     days=21,
