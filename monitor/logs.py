@@ -55,7 +55,7 @@ def get(name: str) -> FilteringBoundLogger:
 
 def _rendering(as_json: bool) -> list[Processor]:
     if not as_json:
-        return [structlog.dev.ConsoleRenderer()]
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     # without the values of variables: secrets are among them. `event` is an agent's action, so the text is `message`
     traceback = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
     return [traceback, structlog.processors.EventRenamer("message"), structlog.processors.JSONRenderer()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.datastructures import ResponseHeader
 from litestar.di import Provide
 from litestar.enums import ScopeType
@@ -23,8 +23,10 @@ _HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 def build_app(answers: Answers, tokens: Tokens | None = None, allow_hosts: Collection[str] = ()) -> Litestar:
     """The application. Without tokens everybody who can connect is let in: see `gate.check_bind`."""
+    # registered as one: the framework wraps a function twice when a second one of its path comes by itself
+    routes = Router("/", route_handlers=[*probes.ROUTES, *reads.ROUTES, *directing.routes(), events.append])
     return Litestar(
-        route_handlers=[*probes.ROUTES, *reads.ROUTES, *directing.routes(), events.append],
+        route_handlers=[routes],
         dependencies={"answers": Provide(lambda: answers, sync_to_thread=False)},
         guards=[Gate(tokens, allow_hosts)],
         exception_handlers=HANDLERS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -76,9 +77,9 @@ def raising(error: Exception) -> Any:
 
 @pytest.mark.parametrize(("error", "status"), [(Full(), 429), (Broken("disk"), 503)])
 def test_a_log_that_cannot_take_it_says_when_to_come_back(
-    serve: Any, daemon: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+    serve: Any, daemon: Any, error: Exception, status: int
 ) -> None:
-    monkeypatch.setattr(type(daemon.log), "append", lambda self, values: raising(error)(values))
+    daemon.answers = replace(daemon.answers, append=raising(error))
     answer = serve().post("/v1/events", content=EVENT, headers=JSON)
     assert (answer.status_code, answer.headers["retry-after"]) == (status, "5")
 
