@@ -57,6 +57,10 @@ class Directives:
         """A second person agrees. Raises Refused when it is not pending, or `by` is who proposed it."""
         return self._move(id_, by, "pending", "confirmed")
 
+    def alone(self, id_: str) -> AnyDirective:
+        """It counts without a second person. Raises Refused when it is not pending."""
+        return self._move(id_, None, "pending", "confirmed")
+
     def reject(self, id_: str, by: str) -> AnyDirective:
         """Anybody, also who proposed it, takes it back. Raises Refused when it is not pending."""
         return self._move(id_, by, "pending", "rejected")

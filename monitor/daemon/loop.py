@@ -1,0 +1,474 @@
+"""The loop: inputs, records, decisions, snapshots. One thread decides; others append, deliver, act and answer."""
+
+from __future__ import annotations
+
+import os
+import socket
+from importlib.metadata import version
+from queue import SimpleQueue
+from threading import Event, RLock
+from typing import TYPE_CHECKING, Self
+
+from detectors.core.agents import key_of
+from detectors.core.inputs import Delegation, Directed, Directive, Receipt, Tick
+from detectors.core.reading import Orphan
+from monitor import logs
+from monitor.assembly import fleet_of, pipeline_of
+from monitor.brake import Brake, Found
+from monitor.clock import Clock, SystemClock
+from monitor.config import settings_digest
+from monitor.daemon import brakes, wiring
+from monitor.daemon.answering import answers_of
+from monitor.daemon.meters import Meters
+from monitor.daemon.notices import Entity, Notices
+from monitor.daemon.stream import Step, Stream
+from monitor.daemon.verdicts import Lines, fill, orders, releases
+from monitor.executor import Executor
+from monitor.findings import Alert, Level
+from monitor.fleet import Fleet
+from monitor.intent_log import IntentLog
+from monitor.metrics import Metrics
+from monitor.outbox import Delivery
+from monitor.pipeline import Outcome, Pipeline, Said
+from monitor.sinks.base import Message
+from monitor.sources.base import Partition, Source, SourceError
+from monitor.storage.decision import Claim, Decision, Position, Verdict
+from monitor.storage.errors import StorageUnavailable
+from monitor.storage.store import Store
+from monitor.web.app import build_app
+from monitor.web.gate import check_bind
+from monitor.web.server import WebServer
+from monitor.web.tokens import Tokens
+
+if TYPE_CHECKING:
+    from monitor.config import Settings
+    from monitor.section import Section
+
+PROGRAM = f"driftd {version('driftd')}"
+#: between snapshots, and between commits that only move a position
+SNAPSHOT_SECONDS, POSITION_SECONDS = 60.0, 1.0
+HOUR = 3600.0
+
+
+class Daemon:
+    """Everything of one installation. A context manager: entered, it is up; `step` goes once round the loop."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, serve: bool = True) -> None:
+        """`clock` is for the demo and for tests: it also stamps the append times of the ingest log."""
+        self.settings, self.clock = settings, clock or SystemClock()
+        self._log = logs.get("driftd")
+        self.lock = RLock()  # held while the loop decides; the interface reads state under it
+        self.metrics, self.notices = Metrics(), Notices()
+        self.meters = Meters(self.metrics)
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        key = wiring.digest_key(settings.state_dir)
+        url = settings.storage.url or f"sqlite:///{settings.state_dir / 'driftd.sqlite'}"
+        self.store = Store.open(url, self.clock)
+        self.store.check_key(wiring.fingerprint(key))
+        self._key, self._owner = key, f"{socket.gethostname()}/{os.getpid()}"
+        self._digest = settings_digest(settings)
+        self.fleet: Fleet = fleet_of(settings)
+        kept = self.store.kept("fleet")
+        if kept is not None:
+            self.fleet.load(kept)
+        self._kept = kept
+        self.sources = wiring.sources(settings, self.clock)
+        self._places: dict[Partition, tuple[Source, Section]] = {}
+        self.streams: dict[Partition, Stream] = {}
+        self._unplaced: dict[Partition, int] = {}
+        self.sinks = wiring.sinks(settings, self.clock)
+        self.hooks = wiring.hooks(settings, self.clock)
+        self.brake = Brake(settings.state_dir)
+        self.executor = Executor(IntentLog(settings.state_dir / "intents.log"), self.brake, self.hooks, self._report,
+                                 clock=self.clock, pulled=self._pulled)
+        self.delivery = Delivery(self.store.outbox, self.sinks, self, clock=self.clock)
+        self._given: SimpleQueue[Receipt | Found | Directive] = SimpleQueue()
+        self._reports: dict[int, Event] = {}
+        self._stopping = False
+        self._snapshot_at = self._committed_at = self.clock.monotonic()
+        self.beat = self.clock.monotonic()
+        self.web: WebServer | None = None
+        if serve:
+            tokens = Tokens.read(settings.api.tokens_file) if settings.api.tokens_file else None
+            check_bind(settings.api.bind, tokens)
+            app = build_app(answers_of(self), tokens, settings.api.allow_hosts)
+            self.web = WebServer(app, settings.api.bind, settings.api.port)
+
+    # -- life
+
+    def __enter__(self) -> Self:
+        for opened in self.store.queries.open_alerts():
+            if isinstance(opened.finding, Alert) and opened.finding.entity in ("source", "daemon"):
+                self.notices.take_up(opened.finding)
+        for proposal in reversed(self.store.directives.all("confirmed")):
+            self.tell(proposal.directive)
+        for name in self.sources:
+            self._start(name)
+        self.executor.start()
+        self.delivery.start()
+        if self.web is not None:
+            self.web.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Finish what is under way, write the state, let go."""
+        self._stopping = True
+        if self.web is not None:
+            self.web.stop()
+        for waiting in list(self._reports.values()):
+            waiting.set()
+        self.executor.stop()
+        self._take_given()
+        self._flush()
+        self.snapshot()
+        self.delivery.stop()
+        for name in self.sources:
+            self.sources[name][0].stop()
+        self.store.close()
+
+    @property
+    def url(self) -> str:
+        """Where the interface answers."""
+        return self.web.url if self.web is not None else ""
+
+    def _start(self, name: str) -> None:
+        source, _ = self.sources[name]
+        positions = {partition: position.offset for partition, position in self.store.positions().items()}
+        try:
+            source.start(positions)
+        except SourceError as error:
+            self._trouble(name, error)
+
+    # -- once round
+
+    def step(self, timeout_seconds: float) -> int:
+        """Go once round; returns how many records were judged."""
+        self.beat = self.clock.monotonic()
+        self.metrics.heartbeat.set(self.clock.time())
+        self.executor.check()
+        self.delivery.check()
+        judged = 0
+        try:
+            with self.lock:
+                self._take_given()
+            for name, (source, section) in self.sources.items():
+                judged += self._poll(name, source, section, timeout_seconds / max(1, len(self.sources)))
+            with self.lock:
+                self._tick_idle(judged)
+                self._keep_up()
+            self._up("daemon", "storage", "storage")
+        except StorageUnavailable as error:
+            self._storage_trouble(error)
+        return judged
+
+    def _poll(self, name: str, source: Source, section: Section, timeout_seconds: float) -> int:
+        try:
+            batches = source.poll(timeout_seconds)
+        except SourceError as error:
+            self._trouble(name, error)
+            return 0
+        if batches:
+            self._up("source", name, "unreachable")
+        with self.lock:
+            self._assign(name, source, section)
+            for gap in source.gaps():
+                self.meters.gap(name)
+                self._notice("source", name, "gap", f"records {gap.wanted} to {gap.found} of {gap.partition} are gone "
+                             "before they were read; what happened in them is unknown")
+            judged = 0
+            for raw in batches:
+                stream = self.streams.get(raw.partition)
+                if stream is None:
+                    continue
+                for step in stream.take(raw):
+                    self._decide(stream, step)
+                judged += len(raw.offsets)
+                self._after_recovery(stream)
+            if batches:
+                source_decided(source, self.streams)
+        return judged
+
+    # -- partitions
+
+    def _assign(self, name: str, source: Source, section: Section) -> None:
+        """Streams for partitions that are ours now, none for those that are not."""
+        mine = source.assigned()
+        for partition in [p for p, (s, _) in self._places.items() if s is source and p not in mine]:
+            self.streams.pop(partition, None)
+            del self._places[partition]
+        for partition in sorted(mine - set(self._places)):
+            self._places[partition] = (source, section)
+            stream = self._stream(partition, source, section)
+            self.streams[partition] = stream
+            for warning in stream.warnings:
+                self._log.warning("snapshot", problem=warning)
+            if stream.start_offset is not None:
+                source.seek(partition, stream.start_offset)
+        for partition in mine:
+            self._begin(partition, source)
+
+    def _stream(self, partition: Partition, source: Source, section: Section) -> Stream:
+        attested, trusted = bool(getattr(section, "attested", False)), True
+
+        def made(fleet: Fleet | None) -> Pipeline:
+            return pipeline_of(self.settings, partition.source, attested=attested, key=self._key, trusted_time=trusted,
+                               fleet=fleet)
+
+        return Stream(partition, self.store, wiring.format_of(section, self.settings), made, self.fleet,
+                      clock=self.clock, owner=self._owner, program=PROGRAM, settings=self._digest)
+
+    def _begin(self, partition: Partition, source: Source) -> None:
+        """The first position of a partition is written down before its first record, with an empty snapshot."""
+        stream = self.streams[partition]
+        if stream.position is None:
+            offset = source_position(source, partition)
+            if offset is None:
+                return
+            self.store.commit(stream.claim, Decision(position_after=stream.begin(offset)))
+            stream.snapshot()
+        for step in stream.catch_up():
+            self._decide(stream, step)
+        self._after_recovery(stream)
+
+    def _after_recovery(self, stream: Stream) -> None:
+        if stream.mismatches:
+            self.metrics.mismatches.inc(stream.mismatches)
+            self._notice("daemon", "recovery", "mismatch", f"{stream.mismatches} of {stream.compared} recorded lines "
+                         "were not found again after the restart; what was recorded stands", level="notice")
+            stream.mismatches = 0
+
+    # -- decisions
+
+    def _decide(self, stream: Stream, step: Step) -> None:
+        """The kill path first, then one transaction, then the news."""
+        said, now = step.outcome.said, self.clock.time()
+        self.meters.step(stream, step)
+        for order in orders(said, now):
+            size = self.fleet.size(order.tenant, order.role).agents
+            self.executor.submit(order, role_size=size, ratified_agents=self.fleet.ratified())
+        for line in releases(said):
+            self.executor.release(line.tenant, line.agent, why=line.reason)
+        decision = Decision(position_after=step.after, dead=list(step.decoded.dead) if step.decoded else [])
+        fill(decision, said, stream.lines, [sink.name for sink in self.sinks], now)
+        due = self.clock.monotonic() - self._committed_at >= POSITION_SECONDS
+        if decision.findings or decision.dead or due or step.decoded is None:
+            self._commit(stream.claim, decision)
+        self._delegate(stream, step)
+
+    def _commit(self, claim: Claim, decision: Decision) -> None:
+        fleet = self.fleet.dump()
+        if decision.findings and fleet != self._kept:
+            decision.kept["fleet"] = fleet
+        with self.metrics.commit_seconds.time():
+            self.store.commit(claim, decision)
+        self._kept = decision.kept.get("fleet", self._kept)
+        self._committed_at = self.clock.monotonic()
+        if decision.outbox:
+            self.delivery.wake()
+
+    def _delegate(self, stream: Stream, step: Step) -> None:
+        """Records of delegates reach ancestors at home in another partition as inputs there."""
+        decoded = step.decoded
+        if decoded is None or len(self.streams) < 2:
+            return
+        records, homes = decoded.records, dict[int, set[Partition]]()
+        for orphan in step.outcome.orphans:
+            home = self._home(orphan, records.events[orphan.event].tenant, stream)
+            if home is not None and home not in homes.setdefault(orphan.event, set()):
+                homes[orphan.event].add(home)
+                i = orphan.event
+                given = Delegation(records.contents[i], records.arrivals[i], stream.partition.source,
+                                   records.offsets[i], records.indexes[i], records.attested)
+                for delegated in self.streams[home].put([given]):
+                    self._decide(self.streams[home], delegated)
+
+    def _home(self, orphan: Orphan, tenant: str, away: Stream) -> Partition | None:
+        key = key_of(tenant, orphan.ancestor)
+        found = (p for p, s in self.streams.items() if s is not away and key in s.pipeline.engine.state.agents)
+        return next(found, None)
+
+    # -- inputs from elsewhere
+
+    def _report(self, receipt: Receipt) -> None:
+        """From the executor's threads: returns when the receipt is durable."""
+        done = Event()
+        self._reports[id(receipt)] = done
+        self._given.put(receipt)
+        while not done.wait(0.2):
+            pass
+        if self._reports.pop(id(receipt), None) is not None and self._stopping:
+            raise OSError("the daemon is stopping; it is reported by its next life")
+
+    def _pulled(self, found: Found) -> None:
+        self._given.put(found)
+
+    def tell(self, directive: Directive) -> None:
+        """A directive that counts from now on; taken up by the loop."""
+        self._given.put(directive)
+
+    def _take_given(self) -> None:
+        recovering = any(stream.recovering for stream in self.streams.values())
+        for _ in range(self._given.qsize()):
+            given = self._given.get()
+            if (recovering or not self.streams) and not self._stopping:
+                self._given.put(given)  # an input has one position in every partition: first they catch up
+                continue
+            if isinstance(given, Receipt):
+                self._receive(given)
+            elif isinstance(given, Directive):
+                self._direct(given)
+            else:
+                for directive in brakes.directives_of(given, self.store, self.clock.time()):
+                    self._direct(directive)
+
+    def _receive(self, receipt: Receipt) -> None:
+        stream = self._of_agent(receipt.tenant, receipt.agent)
+        if stream is not None:
+            for step in stream.put([receipt]):
+                decision = Decision(position_after=step.after, receipts=[receipt])
+                fill(decision, step.outcome.said, stream.lines, [s.name for s in self.sinks], self.clock.time())
+                self._commit(stream.claim, decision)
+        self.meters.receipt(receipt)
+        if receipt.outcome == "failed":
+            self._notice("daemon", "containment", f"{receipt.step} of {receipt.agent} failed", receipt.detail,
+                         level="critical")
+        done = self._reports.pop(id(receipt), None)
+        if done is not None:
+            done.set()
+
+    def _direct(self, directive: Directive) -> None:
+        """Every partition hears a directive; the one where the agent lives leads, else the first."""
+        agent = getattr(directive, "agent", None)
+        leader = self._of_agent(getattr(directive, "tenant", ""), agent) if agent else None
+        ready = [stream for stream in self.streams.values() if not stream.recovering and stream.position is not None]
+        leader = leader or (ready[0] if ready else None)
+        for stream in ready:
+            for step in stream.put([Directed(directive)], leads=stream is leader):  # type: ignore[arg-type]
+                self._decide(stream, step)
+        if directive.id:
+            self.store.directives.applied(directive.id)
+
+    def _of_agent(self, tenant: str, agent: str) -> Stream | None:
+        key = key_of(tenant, agent)
+        for stream in self.streams.values():
+            if key in stream.pipeline.engine.state.agents:
+                return stream
+        return None
+
+    def _tick_idle(self, judged: int) -> None:
+        """Silent partitions: their clock follows ours, once everything that was written has been read."""
+        if judged:
+            return
+        now = self.clock.time()
+        for partition, stream in self.streams.items():
+            source, _ = self._places[partition]
+            state = stream.pipeline.engine.state
+            late = state.hour >= 0 and int(now // HOUR) > state.hour
+            if late and not stream.recovering and not source.lag().get(partition, 0):
+                for step in stream.put([Tick(now)]):
+                    self._decide(stream, step)
+
+    # -- keeping
+
+    def _keep_up(self) -> None:
+        for expired in self.fleet.ladder.expire(self.clock.time()):
+            stream = self._of_agent(expired.tenant, expired.agent)
+            if stream is not None and stream.claim.position is not None:
+                self._decide(stream, Step(Outcome([Said(expired)]), stream.claim.position))
+        self.meters.state(self)
+        if self.clock.monotonic() - self._snapshot_at >= SNAPSHOT_SECONDS:
+            self.snapshot()
+
+    def snapshot(self) -> None:
+        """Write the state of every partition."""
+        self._flush()
+        for stream in self.streams.values():
+            written = stream.snapshot()
+            if written is not None:
+                self.metrics.snapshot_bytes.set(written)
+                self.metrics.snapshot_time.set(self.clock.time())
+        self._snapshot_at = self.clock.monotonic()
+
+    def _flush(self) -> None:
+        """Write down positions that moved without anything being said."""
+        for stream in self.streams.values():
+            if not stream.recovering and stream.position is not None and stream.position != stream.claim.position:
+                self._commit(stream.claim, Decision(position_after=stream.position))
+
+    # -- trouble
+
+    def _trouble(self, name: str, error: SourceError) -> None:
+        self._log.error("source", name=name, problem=error.problem, cure=error.cure)
+        self.metrics.source_up.labels(name).set(0)
+        self._notice("source", name, "unreachable", f"{error.problem} {error.cure}".strip())
+
+    def _storage_trouble(self, error: StorageUnavailable) -> None:
+        self._log.error("storage", problem=error.problem, cure=error.cure)
+        self.metrics.storage_up.set(0)
+        for partition in list(self.streams):  # what was judged and not written is judged again
+            source, _ = self._places.pop(partition)
+            del self.streams[partition]
+            source.pause(partition)
+            source.resume(partition)
+        self.clock.sleep(0.5)
+
+    def _notice(self, entity: Entity, name: str, problem: str, sentence: str, level: Level = "page") -> None:
+        line = self.notices.raised(entity, name, problem, sentence, self.clock.time(), level)
+        if line is not None:
+            self._record(line)
+
+    def _up(self, entity: Entity, name: str, problem: str) -> None:
+        if entity == "source":
+            self.metrics.source_up.labels(name).set(1)
+        else:
+            self.metrics.storage_up.set(1)
+        line = self.notices.over(entity, name, problem, self.clock.time())
+        if line is not None:
+            self._record(line)
+
+    def _record(self, line: Alert) -> None:
+        number = len(self.store.queries.alert(line.id)) + 1
+        message = [Said(line)]
+        verdict = fill(Verdict(), message, Lines(lambda _: number - 1), [sink.name for sink in self.sinks], self.clock.time())
+        try:
+            self.store.record(verdict)
+        except StorageUnavailable as error:
+            self._log.error("notice not recorded", problem=error.problem)
+            return
+        self.delivery.wake()
+
+    # -- who watches deliveries (called from their threads)
+
+    def attempted(self, sink: str, outcome: str) -> None:
+        """One try of a delivery."""
+        self.metrics.outbox_attempts.labels(sink, outcome).inc()
+
+    def down(self, sink: str, problem: str) -> None:
+        """A receiver takes nothing any more."""
+        self.metrics.sink_down.labels(sink).set(1)
+        self._notice("daemon", f"sink {sink}", "unreachable", problem)
+
+    def up(self, sink: str) -> None:
+        """A receiver takes again."""
+        self.metrics.sink_down.labels(sink).set(0)
+        line = self.notices.over("daemon", f"sink {sink}", "unreachable", self.clock.time())
+        if line is not None:
+            self._record(line)
+
+    def dropped(self, sink: str, message: Message, problem: str) -> None:
+        """A message was given up."""
+        self._notice("daemon", f"sink {sink}", f"dropped {message.id}", problem)
+
+
+def source_position(source: Source, partition: Partition) -> int | None:
+    """Where reading begins, as soon as the source knows."""
+    positions: dict[Partition, int] = getattr(source, "positions", dict)()
+    found: int | None = positions.get(partition)
+    return found
+
+
+def source_decided(source: Source, streams: dict[Partition, Stream]) -> None:
+    """Tell the source up to where verdicts are final: what is before may be let go."""
+    decided = getattr(source, "decided", None)
+    if decided is not None:
+        decided({p: s.claim.position.offset for p, s in streams.items() if isinstance(s.claim.position, Position)})
