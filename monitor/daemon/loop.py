@@ -10,7 +10,7 @@ from threading import Event, RLock
 from typing import TYPE_CHECKING, Self
 
 from detectors.core.agents import key_of
-from detectors.core.inputs import Delegation, Directed, Directive, Receipt, Tick
+from detectors.core.inputs import Contain, Delegation, Directed, Directive, Receipt, Tick
 from detectors.core.reading import Orphan
 from monitor import logs
 from monitor.assembly import fleet_of, pipeline_of
@@ -239,13 +239,13 @@ class Daemon:
 
     # -- decisions
 
-    def _decide(self, stream: Stream, step: Step) -> None:
+    def _decide(self, stream: Stream, step: Step, *, by_person: bool = False) -> None:
         """The kill path first, then one transaction, then the news."""
         said, now = step.outcome.said, self.clock.time()
         self.meters.step(stream, step)
         for order in orders(said, now):
             size = self.fleet.size(order.tenant, order.role).agents
-            self.executor.submit(order, role_size=size, ratified_agents=self.fleet.ratified())
+            self.executor.submit(order, by_person=by_person, role_size=size, ratified_agents=self.fleet.ratified())
         for line in releases(said):
             self.executor.release(line.tenant, line.agent, why=line.reason)
         decision = Decision(position_after=step.after, dead=list(step.decoded.dead) if step.decoded else [])
@@ -344,7 +344,7 @@ class Daemon:
         leader = leader or (ready[0] if ready else None)
         for stream in ready:
             for step in stream.put([Directed(directive)], leads=stream is leader):  # type: ignore[arg-type]
-                self._decide(stream, step)
+                self._decide(stream, step, by_person=isinstance(directive, Contain))
         if directive.id:
             self.store.directives.applied(directive.id)
 
