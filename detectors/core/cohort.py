@@ -12,8 +12,8 @@ from detectors.core.inputs import Adoption, CohortVersion
 
 #: hours between a contribution and its use
 DELAY = 2
-#: peers of one thing that are told apart; more say nothing more
-PEERS_MAX = 4
+#: peers of one thing that are told apart, each elsewhere: three are left without the asker and those at its place
+PEERS_MAX = 5
 #: things remembered for each role; beyond them a role learns from peers no more, which is counted
 THINGS_MAX = 50_000
 #: the thing that every ratified agent of a role adopts: being there
@@ -51,7 +51,8 @@ class Cohorts:
                 return
             self.things[adoption.role] = self.things.get(adoption.role, 0) + 1
             known = ()
-        if len(known) < PEERS_MAX and all(agent != adoption.agent for _, agent, _ in known):
+        # a host full of agents is one peer, and must not keep out those who come from elsewhere
+        if len(known) < PEERS_MAX and all(adoption.agent != who and adoption.place != where for _, who, where in known):
             self.adopters[key] = (*known, (hour, adoption.agent, adoption.place))
 
     def peers(self, role: int, thing: int, agent: int, place: int, hour: int) -> int:
