@@ -121,6 +121,7 @@ class IngestLog:
         assert self._log is not None and self._reader is not None, "start first"  # noqa: S101, PT018
         if not self._assignment.is_placed(self._partition):
             self._place(self._log)
+            return []  # so that `positions` can be read before the first record
         offset = self._assignment.next(self._partition)
         if self._paused:
             time.sleep(timeout_seconds)

@@ -76,7 +76,7 @@ class KafkaSource:
     brokers before 2.8, which have none, it is the topic's name.
 
     A partition shows in `assigned` at least one poll before its first record: in between the daemon says with `seek`
-    where its store goes on. The group's commits are never read; `decided` writes them for lag dashboards.
+    where its store goes on. The poll that finds its place gives nothing, so that `positions` shows where it begins. The group's commits are never read; `decided` writes them for lag dashboards.
     """
 
     kind: ClassVar[str] = "kafka"
@@ -172,7 +172,8 @@ class KafkaSource:
 
     def _poll(self, until: float) -> list[RawBatch]:
         consumer = self._connected()
-        self._place()
+        if self._place():
+            return []  # so that `positions` can be read before the first record
         # While nothing is placed there is nothing to wait for but the group.
         wait = max(0.0, until - time.monotonic()) if self._assignment.placed() else 0.1
         found = self._records(consumer, min(wait, max(0.0, until - time.monotonic())))
@@ -239,11 +240,12 @@ class KafkaSource:
                     self._assignment.give(self._ours[carrier])
             events.popleft()
 
-    def _place(self) -> None:
+    def _place(self) -> bool:
+        """Look up where waiting partitions go on; False when none waits."""
         waiting = self._assignment.waiting()
         carriers = [carrier for carrier, partition in self._ours.items() if partition in waiting]
         if not carriers:
-            return
+            return False
         firsts = self._ask(self._consumer.beginning_offsets, carriers)
         ends = self._ask(self._consumer.end_offsets, carriers)
         starts = self._starts([c for c in carriers if not self._assignment.knows(self._ours[c])], firsts, ends)
@@ -256,6 +258,7 @@ class KafkaSource:
             if partition not in self._paused:
                 self._asked(self._consumer.resume, carrier)
         self._heard()
+        return True
 
     def _starts(self, fresh: list[Any], firsts: dict[Any, int], ends: dict[Any, int]) -> dict[TopicPartition, int]:
         start = self._settings.start

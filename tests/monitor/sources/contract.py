@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Protocol
 
 import pytest
 
@@ -15,6 +16,12 @@ SECONDS_MAX = 30
 LONG = b"x" * 5000
 
 
+class Positioned(Source, Protocol):
+    """A source that says where it stands."""
+
+    def positions(self) -> dict[Partition, int]: ...
+
+
 class Bus(ABC):
     """A log with one partition, and sources that read it."""
 
@@ -23,7 +30,7 @@ class Bus(ABC):
         """Offset of the first."""
 
     @abstractmethod
-    def source(self, start: str = "earliest") -> Source:
+    def source(self, start: str = "earliest") -> Positioned:
         """A new reader, as a new process would have it; the one before is stopped."""
 
     @abstractmethod
@@ -103,6 +110,17 @@ class SourceContract:
             assert source.poll(0.2) == []
         source.seek(placed(source), 5)
         assert read(source, 1) == [(5, b"record 5")]
+
+    @pytest.mark.parametrize(("start", "first"), [("earliest", 0), ("latest", 6)])
+    def test_where_a_fresh_partition_begins_is_known_before_its_first_record(
+        self, bus: Bus, start: str, first: int
+    ) -> None:
+        bus.append(values(0, 6))
+        source = bus.source(start)
+        source.start({})
+        while not source.positions():
+            assert source.poll(0.2) == []
+        assert source.positions() == {placed(source): first}
 
     def test_latest_reads_only_what_comes_later(self, bus: Bus) -> None:
         bus.append(values(0, 3))

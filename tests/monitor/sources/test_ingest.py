@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from monitor.sources.base import Gap, Source, SourceError
+from monitor.sources.base import Gap, SourceError
 from monitor.sources.ingest import Broken, Full, IngestLog, IngestSettings
-from tests.monitor.sources.contract import LONG, Bus, SourceContract, placed, read, records, until, values
+from tests.monitor.sources.contract import LONG, Bus, Positioned, SourceContract, placed, read, records, until, values
 
 SMALL: dict[str, Any] = {"segment_bytes": 4096, "log_bytes_max": 65_536, "keep_seconds": 0}
 
@@ -74,7 +74,7 @@ class IngestBus(Bus):
     def _parts(values: list[bytes]) -> range:
         return range(0, len(values), 1000 if len(values) > 100 else 1)
 
-    def source(self, start: str = "earliest") -> Source:
+    def source(self, start: str = "earliest") -> Positioned:
         return self._made(start)
 
     def forget(self, before: int) -> None:

@@ -18,10 +18,10 @@ from kafka.errors import LogTruncationError
 from kafka.structs import OffsetAndMetadata
 from pydantic import ValidationError
 
-from monitor.sources.base import Gap, Partition, Source, SourceError
+from monitor.sources.base import Gap, Partition, SourceError
 from monitor.sources.kafka import KafkaSettings, KafkaSource
 from tests.kafka_broker import Broker
-from tests.monitor.sources.contract import Bus, SourceContract, placed, quiet, read, records, until, values
+from tests.monitor.sources.contract import Bus, Positioned, SourceContract, placed, quiet, read, records, until, values
 
 Topic = Callable[..., str]
 broker_needed = pytest.mark.kafka
@@ -49,7 +49,7 @@ class KafkaBus(Bus):
     def append(self, values: list[bytes]) -> int:
         return self._broker.produce(self._topic, values)[0]
 
-    def source(self, start: str = "earliest") -> Source:
+    def source(self, start: str = "earliest") -> Positioned:
         self.close()
         settings = {"topics": [self._topic], "bootstrap_servers": [self._broker.bootstrap], "group": self._group}
         self._source = KafkaSource(KafkaSettings.model_validate({**settings, "start": start}))
