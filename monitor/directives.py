@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from detectors.core.inputs import AnyDirective
+from detectors.core import calendar
+from detectors.core.inputs import AnyDirective, Calendar, Silence
 
 _decoder = msgspec.json.Decoder(AnyDirective)
 
@@ -27,11 +28,20 @@ def seconds_of(time: float | str) -> float:
 def decode(body: bytes, place: str) -> AnyDirective:
     """One directive from JSON. Raises BadDirective, which names the place."""
     try:
-        directive = _decoder.decode(body)
-        seconds_of(directive.time)
+        directive: AnyDirective = _decoder.decode(body)
+        check(directive)
     except (msgspec.MsgspecError, ValueError) as error:
         raise BadDirective(f"{place}: {error}") from None
     return directive
+
+
+def check(directive: AnyDirective) -> None:
+    """Raises ValueError for times and rules that cannot be read."""
+    seconds_of(directive.time)
+    if isinstance(directive, Silence):
+        seconds_of(directive.until)
+    if isinstance(directive, Calendar):
+        calendar.check(directive.rule)
 
 
 def read(path: Path) -> list[AnyDirective]:

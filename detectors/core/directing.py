@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detectors.core import evidence
+import numpy as np
+
+from detectors.core import evidence, guard
 from detectors.core.agents import key_of
+from detectors.core.detector import RAISED
 from detectors.core.inputs import (
     Accept,
     AnyDirective,
@@ -70,8 +73,9 @@ class Directing:
         for number, column in state.evidence.items():
             evidence.restart(column, row, time, n)
             state.exemplars.pop((row, number), None)
-        for detector, mine in zip(state.detectors, state.mine, strict=True):
-            detector.restart(row, time, mine)
+        for d, (detector, mine) in enumerate(zip(state.detectors, state.mine, strict=True)):
+            if state.blind[row, d] != RAISED:
+                guard.call(state, d, np.array([row]), detector.restart, row, time, mine)
         state.value[row] = 0.0
         state.rebound(row)
         state.dirty.add(int(state.common.identity[row]) % 64)
@@ -97,9 +101,11 @@ class Directing:
             role = state.roles[key_of(directive.tenant, directive.role or "")]
             state.ratified_roles[role] = time
             rows = [row for row in state.agents.residents().tolist() if int(common.role[row]) == role]
-        for row in rows:
-            if row and common.frozen_at[row]:
-                common.ratified_at[row] = time
+        taken = np.array([row for row in rows if row and common.frozen_at[row]], np.int64)
+        common.ratified_at[taken] = time
+        if len(taken) and state.settings.person_ratifies:
+            self._ticks.contribute_all(taken)
+        state.dirty.update((common.identity[taken] % np.uint64(64)).tolist())
 
     def _accept(self, directive: Accept, time: float) -> Iterator[Scored]:
         """This was fine: the thing is known from now on, and evidence that rests on it alone starts again."""

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from detectors.core import evidence
+from detectors.core import evidence, guard
 from detectors.core.agents import Who
 from detectors.core.batch import Batch
 from detectors.core.columns import Rows
-from detectors.core.detector import Exemplar, Hit, Moves
+from detectors.core.detector import EMPTY, NO_MOVES, RAISED, Exemplar, Hit, Moves
 from detectors.core.digests import mix_one
 from detectors.core.family import PEERS, FirstUse
 from detectors.core.scored import Scored
@@ -43,14 +43,13 @@ class Judge:
 
     def _candidates(self, batch: Batch) -> dict[int, list[Candidate]]:
         state, found = self.state, defaultdict[int, list[Candidate]](list)
-        for d, (detector, mine) in enumerate(zip(state.detectors, state.mine, strict=True)):
+        for d in range(len(state.detectors)):
             moves = self._stream(d, batch)
             for entry, family, score in zip(moves.entry.tolist(), moves.family.tolist(), moves.score.tolist(),
                                             strict=True):
                 found[entry].append(("moved", state.base[d] + family, score))
-            for entry in detector.wants(batch).tolist():
+            for entry in self._wants(d, batch).tolist():
                 found[entry].append(("judge", d, 0.0))
-            del mine
         for kind, entries in self._first_uses(batch):
             for entry in entries.tolist():
                 found[entry].append((kind, state.hits[kind], 0.0))
@@ -58,12 +57,17 @@ class Judge:
 
     def _stream(self, d: int, batch: Batch) -> Moves:
         state = self.state
-        blind = state.blind[batch.row, d] == 1
-        if not blind.any():
-            return state.detectors[d].stream(batch, state.mine[d])
-        seeing = np.flatnonzero(~blind)
-        moves = state.detectors[d].stream(batch.take(seeing), state.mine[d])
-        return moves._replace(entry=seeing[moves.entry])
+        seeing = guard.seeing(state, d, batch.row)
+        part = batch if len(seeing) == len(batch) else batch.take(seeing)
+        moves = guard.call(state, d, part.row, state.detectors[d].stream, part, state.mine[d])
+        if moves is None:
+            return NO_MOVES
+        return moves if part is batch else moves._replace(entry=seeing[moves.entry])
+
+    def _wants(self, d: int, batch: Batch) -> Rows:
+        state = self.state
+        wanted = guard.call(state, d, batch.row, state.detectors[d].wants, batch)
+        return EMPTY if wanted is None else wanted
 
     def _first_uses(self, batch: Batch) -> Iterator[tuple[FirstUse, Rows]]:
         state = self.state
@@ -86,9 +90,11 @@ class Judge:
                   bool(batch.privileged[entry]), bool(batch.denied[entry]), float(batch.count[entry]))
         if state.common.contained[row]:
             return
+        calm = state.announced_work(row, hit.clock)
         for kind, number, score in candidates:
             if kind == "moved":
-                state.value[row, number] = score
+                excused = calm and not state.families[number][1].gate
+                state.value[row, number] = 0.0 if excused else score
             elif kind == "judge":
                 self._judge_own(number, hit)
             elif kind == "scope":
@@ -105,7 +111,8 @@ class Judge:
         state = self.state
         if state.blind[hit.row, d]:
             return
-        for family, score in state.detectors[d].judge(hit, state.mine[d]):
+        judged = guard.call(state, d, np.array([hit.row]), state.detectors[d].judge, hit, state.mine[d])
+        for family, score in judged or ():
             number = state.base[d] + family
             if score > state.value[hit.row, number]:
                 self._example(hit, number)
@@ -190,7 +197,7 @@ class Judge:
         if state.blind[row, d] or self._announced(hit, thing):
             return
         column = state.evidence[number]
-        if column["q"][row] > family.rate_max:
+        if column["q"][row] > family.rate_max or (not hit.privileged and state.announced_work(row, hit.clock)):
             return
         own, known = self._weight(row, number, classes, thing, place, int(hit.clock // 3600))
         state.value[row, number] = evidence.hit(column, row, hit.clock, hit.n, own, known, family.excite)
@@ -198,7 +205,10 @@ class Judge:
 
     def _classes(self, hit: Hit, number: int) -> dict[int, int] | None:
         d, family = self.state.families[number]
-        told = self.state.detectors[d].classify(family, hit)
+        state = self.state
+        if state.blind[hit.row, d] == RAISED:
+            return None
+        told = guard.call(state, d, np.array([hit.row]), state.detectors[d].classify, family, hit)
         if told is None:
             return None
         return {i: told[mark.name] for i, mark in enumerate(family.marks) if mark.name in told}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from detectors.core import calendar
 from detectors.core.agents import AGENT, Agents
 from detectors.core.cohort import PRESENT, Cohorts
 from detectors.core.columns import Array, Columns, Rows
@@ -15,6 +16,7 @@ from detectors.core.detector import Detector, Exemplar
 from detectors.core.digests import PUBLIC_KEY, Digests
 from detectors.core.evidence import EVIDENCE
 from detectors.core.family import Family
+from detectors.core.guard import Failure
 from detectors.core.inputs import Adoption
 from detectors.core.kinds import ActionKinds
 from detectors.core.rules import Rules
@@ -95,8 +97,11 @@ class State:
         self.calendars: dict[int, list[str]] = {}
         self.ratified_roles: dict[int, float] = {}
         self.clock = 0.0
+        #: the last record was too far ahead of the clock to be believed alone
+        self.ahead = False
         self.hour = -1
         self.counts: Counter[str] = Counter()
+        self.failures: list[Failure] = []
         self.dirty: set[int] = set()
 
     def make_room(self) -> None:
@@ -136,6 +141,11 @@ class State:
             return None
         known = self.cohorts.peers(role, thing, identity, place, hour)
         return (known > 0) + (known >= PEERS_MIN)
+
+    def announced_work(self, row: int, time: float) -> bool:
+        """Recurring work that was announced for the agent's role is under way."""
+        rules = self.calendars.get(int(self.common.role[row]))
+        return rules is not None and any(calendar.covers(rule, time) for rule in rules)
 
     def role_of(self, row: int) -> int:
         """Digest of the row's (tenant, role)."""

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from detectors.core import evidence
+from detectors.core import evidence, guard
 from detectors.core.cohort import PRESENT
 from detectors.core.columns import Array, Rows
+from detectors.core.detector import FULL, RAISED
 from detectors.core.family import PEERS
 from detectors.core.inputs import Adoption
 from detectors.core.judging import Judge
@@ -32,12 +33,18 @@ class Ticks:
     def __init__(self, state: State, judge: Judge) -> None:
         self.state, self._judge = state, judge
 
-    def run(self, rows: Rows, until: Array) -> Iterator[Scored]:
-        """All ticks of these agents up to `until` (one time for each), oldest first for each agent."""
+    def run(self, rows: Rows, until: Array, *, timers: bool = False) -> Iterator[Scored]:
+        """All ticks of these agents up to `until` (one time for each), oldest first for each agent.
+
+        `timers`: it is the partition's clock that asks, which wakes nobody; a record of the agent does.
+        """
         common = self.state.common
         while len(rows):
-            self._wake(rows, until)
             due = common.next_tick[rows] <= until
+            if timers:
+                due &= ~self._asleep(rows)
+            else:
+                self._wake(rows, until)
             rows, until = rows[due], until[due]
             if len(rows):
                 yield from self._tick(rows, common.next_tick[rows])
@@ -46,30 +53,58 @@ class Ticks:
     def _wake(self, rows: Rows, until: Array) -> None:
         """Skip the ticks that an agent slept through."""
         common = self.state.common
-        asleep = common.next_tick[rows] > common.last[rows] + AWAKE
-        late = asleep & (until - common.next_tick[rows] >= HOUR)
+        late = self._asleep(rows) & (until - common.next_tick[rows] >= HOUR)
         if late.any():
             rows, until = rows[late], until[late]
             skipped = np.floor((until - common.next_tick[rows]) / HOUR)
             common.next_tick[rows] += skipped * HOUR
+
+    def _asleep(self, rows: Rows) -> Array:
+        common = self.state.common
+        asleep: Array = common.next_tick[rows] > common.last[rows] + AWAKE
+        return asleep
 
     def _tick(self, rows: Rows, at: Array) -> Iterator[Scored]:
         state, common = self.state, self.state.common
         state.dirty.update(np.unique(common.identity[rows] % np.uint64(64)).tolist())
         common.clock[rows] = np.maximum(common.clock[rows], at)
         for d, (detector, mine) in enumerate(zip(state.detectors, state.mine, strict=True)):
-            scores = detector.tick(rows, at, mine)
+            seeing = guard.seeing(state, d, rows)
+            some = rows[seeing]
+            scores = guard.call(state, d, some, detector.tick, some, at[seeing], mine)
             if scores is not None:
-                state.value[rows, state.base[d] : state.base[d + 1]] = scores
-            blind = detector.blind(rows, mine)
+                state.value[some, state.base[d] : state.base[d + 1]] = scores
+            blind = guard.call(state, d, some, detector.blind, some, mine)
             if blind is not None:
-                state.blind[rows, d] = np.where(state.blind[rows, d] == 1, 1, blind)
+                known = state.blind[some, d]
+                state.blind[some, d] = np.where((known == RAISED) | (known == FULL), known, blind)
+        working = self._at_announced_work(rows, at)
         self._settle(rows, at)
         yield from self._say(rows)
-        self._learn(rows, at)
+        self._learn(rows, at, working)
         self._live(rows, at)
 
     # -- evidence
+
+    def _at_announced_work(self, rows: Rows, at: Array) -> Array:
+        """Which agents did announced work in the last hour; what would only page about it is put back to rest."""
+        state = self.state
+        working = np.zeros(len(rows), bool)
+        if not state.calendars:
+            return working
+        for i, (row, time) in enumerate(zip(rows.tolist(), at.tolist(), strict=True)):
+            working[i] = state.announced_work(row, time - HOUR) or state.announced_work(row, time)
+            if working[i]:
+                self._rest(row, time)
+        return working
+
+    def _rest(self, row: int, time: float) -> None:
+        state = self.state
+        for d, (detector, mine) in enumerate(zip(state.detectors, state.mine, strict=True)):
+            if any(family.gate or family.hit for family in detector.families) or state.blind[row, d] == RAISED:
+                continue
+            guard.call(state, d, np.array([row]), detector.restart, row, time, mine)
+            state.value[row, state.base[d] : state.base[d + 1]] = 0.0
 
     def _settle(self, rows: Rows, at: Array) -> None:
         """Store settled evidence where it could matter or where q is about to move (once a day)."""
@@ -110,16 +145,18 @@ class Ticks:
 
     # -- learning
 
-    def _learn(self, rows: Rows, at: Array) -> None:
+    def _learn(self, rows: Rows, at: Array, working: Array) -> None:
         state, common = self.state, self.state.common
         alerted = common.level[rows] > 0
-        held = alerted | common.contained[rows]
+        held = alerted | common.contained[rows] | working
         if held.any():
             self._spoil(rows[held], at[held])
         calm = ~held & ~common.suspected[rows]
         calm_rows, calm_at = rows[calm], at[calm]
-        for detector, mine in zip(state.detectors, state.mine, strict=True):
-            detector.learn(calm_rows, calm_at, mine)
+        for d, (detector, mine) in enumerate(zip(state.detectors, state.mine, strict=True)):
+            seeing = guard.seeing(state, d, calm_rows)
+            some = calm_rows[seeing]
+            guard.call(state, d, some, detector.learn, some, calm_at[seeing], mine)
         if state.pending:
             for row, time in zip(calm_rows.tolist(), calm_at.tolist(), strict=True):
                 if row in state.pending:
@@ -128,8 +165,10 @@ class Ticks:
     def _spoil(self, rows: Rows, at: Array) -> None:
         """What an alerted or contained agent did in the last hour never teaches."""
         state = self.state
-        for detector, mine in zip(state.detectors, state.mine, strict=True):
-            detector.spoil(rows, at - HOUR, at, mine)
+        for d, (detector, mine) in enumerate(zip(state.detectors, state.mine, strict=True)):
+            seeing = guard.seeing(state, d, rows)
+            some, until = rows[seeing], at[seeing]
+            guard.call(state, d, some, detector.spoil, some, until - HOUR, until, mine)
         for row in rows.tolist():
             for thing in state.pending.get(row, ()):
                 thing.spoiled = True
@@ -171,7 +210,10 @@ class Ticks:
                 counts[marks.index(PEERS), peers] += 1
 
     def _contribute(self, row: int, thing: int) -> None:
+        """Let peers know of it; where a person ratifies, only what a ratified agent uses."""
         common = self.state.common
+        if self.state.settings.person_ratifies and not common.ratified_at[row]:
+            return
         self.state.contributions.append(
             Adoption(int(common.role[row]), thing, int(common.identity[row]), int(common.place[row])))
 
@@ -196,11 +238,17 @@ class Ticks:
             prior = state.families[number][1].prior
             evidence.freeze(column, rows, at, common.n[rows], state.late_hits[rows, number], counted, prior)
             state.value[rows, number] = 0.0
-        for detector, mine in zip(state.detectors, state.mine, strict=True):
-            detector.freeze(rows, at, mine)
+        for d, (detector, mine) in enumerate(zip(state.detectors, state.mine, strict=True)):
+            seeing = guard.seeing(state, d, rows)
+            some = rows[seeing]
+            guard.call(state, d, some, detector.freeze, some, at[seeing], mine)
         common.frozen_at[rows] = at
+        self.contribute_all(rows)
+
+    def contribute_all(self, rows: Rows) -> None:
+        """Let peers know of everything that these agents use."""
         for row in rows.tolist():
             self._contribute(row, PRESENT)
-        owners, things = state.seen.things_of(rows)
+        owners, things = self.state.seen.things_of(rows)
         for row, thing in zip(owners.tolist(), things.tolist(), strict=True):
             self._contribute(row, thing)
