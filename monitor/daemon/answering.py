@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from detectors.core.inputs import WIDENING, AnyDirective, Confirm, Resolve
+from detectors.core.inputs import WIDENING, AnyDirective, Arm, Confirm, Resolve
+from monitor import directives
 from monitor.daemon.meters import scores
 from monitor.explain import explain as explained
 from monitor.findings import Alert, to_text
 from monitor.hooks.control_state import ControlStateHook
-from monitor.readiness import readiness, would_have
+from monitor.readiness import RoleFacts, readiness, would_have
 from monitor.sources.ingest import IngestLog
 from monitor.storage.errors import Refused
 from monitor.web.answers import Answers, Health, Told
@@ -92,14 +93,8 @@ class _Asked:
         return {"alert": alert, "text": explained(told, steps[::-1])}
 
     def readiness(self, tenant: str, role: str) -> Any | None:
-        with self._daemon.lock:
-            streams = list(self._daemon.streams.values())
-            if not streams:
-                return None
-            for stream in streams:
-                self._daemon.fleet.count(stream.pipeline.source, stream.pipeline.engine)
-            facts = streams[0].pipeline.facts(tenant, role, self._daemon.clock.time())
-        if not facts.agents:
+        facts = self._facts(tenant, role)
+        if facts is None or not facts.agents:
             return None
         told = readiness(facts)
         lines = [s.line for s in self._daemon.store.queries.containments(10_000) if s.line.role == role]
@@ -114,11 +109,32 @@ class _Asked:
             return Told(confirmed.id, True)
         if isinstance(directive, Resolve) and not self._daemon.store.queries.alert(directive.alert):
             raise Refused(f"There is no alert {directive.alert}.", "See driftd alerts.")
+        self._check(directive)
         told = book.propose(msgspec.structs.replace(directive, time=now))
         if isinstance(told, WIDENING) and not alone and not self._daemon.settings.one_person:
             return Told(told.id, False)
         self._daemon.tell(book.alone(told.id))
         return Told(told.id, True)
+
+    def _check(self, directive: AnyDirective) -> None:
+        """Refuse here what could only be refused later, where nobody is told."""
+        try:
+            directives.check(directive)
+        except ValueError as error:
+            raise Refused(str(error), "See driftd config schema, or RFC 5545 for rules.") from None
+        if isinstance(directive, Arm):
+            facts = self._facts(directive.tenant, directive.role)
+            told = readiness(facts, accept_unproven=directive.accept_unproven)
+            if not told.ready:
+                raise Refused(f"Role {directive.role} cannot be armed: {'; '.join(told.missing.values())}.",
+                              f"See driftd containment readiness {directive.role}.")
+
+    def _facts(self, tenant: str, role: str) -> RoleFacts | None:
+        with self._daemon.lock:
+            streams = list(self._daemon.streams.values())
+            for stream in streams:
+                self._daemon.fleet.count(stream.pipeline.source, stream.pipeline.engine)
+            return streams[0].pipeline.facts(tenant, role, self._daemon.clock.time()) if streams else None
 
     def is_privileged(self, scope: str) -> bool:
         rules = next((s.pipeline.engine.state.rules for s in self._daemon.streams.values()), None)

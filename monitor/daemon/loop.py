@@ -10,7 +10,7 @@ from threading import Event, RLock
 from typing import TYPE_CHECKING, Self
 
 from detectors.core.agents import key_of
-from detectors.core.inputs import Contain, Delegation, Directed, Directive, Receipt, Tick
+from detectors.core.inputs import Arm, Contain, Delegation, Directed, Directive, Receipt, Tick
 from detectors.core.reading import Orphan
 from monitor import logs
 from monitor.assembly import fleet_of, pipeline_of
@@ -345,6 +345,8 @@ class Daemon:
         for stream in ready:
             for step in stream.put([Directed(directive)], leads=stream is leader):  # type: ignore[arg-type]
                 self._decide(stream, step, by_person=isinstance(directive, Contain))
+        if isinstance(directive, Arm) and self.fleet.ladder.arming.find(directive.tenant, directive.role) is not None:
+            self.brake.arm(directive.by, role=directive.role, tenant=directive.tenant, reason=directive.reason)
         if directive.id:
             self.store.directives.applied(directive.id)
 
