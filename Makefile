@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.installed-bench
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
 WORKERS ?= 2
 SEEDS ?= 1
@@ -28,6 +29,10 @@ $(STAMP): requirements.lock pyproject.toml | $(BIN)/uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps -e .
 	@touch $@
 
+$(BENCH_STAMP): requirements-bench.lock | $(STAMP)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-bench.lock
+	@touch $@
+
 demo: $(STAMP)  ## A fleet goes astray before your eyes, and one agent is stopped
 	@$(BIN)/driftd demo
 
@@ -43,8 +48,8 @@ check: $(STAMP)  ## Lint, types, import contracts, banned calls
 format: $(STAMP)  ## Sort imports and mend what ruff can mend
 	$(BIN)/ruff check --fix
 
-bench: $(STAMP)  ## CPU per event, interleaved in one run
-	$(BIN)/python tests/benchmarks/bench.py
+bench: $(BENCH_STAMP)  ## CPU per event, interleaved in one run (ARGS="core kafka --record")
+	$(BIN)/python tests/benchmarks/bench.py $(ARGS)
 
 evaluate: $(STAMP)  ## Detection and false alarms on generated fleets (SEEDS=1-8 LOAD_SEEDS="1000 1100")
 	cd tests/evaluation && $(CURDIR)/$(BIN)/python -m evaluate fleet --seed $(SEEDS) --driftd "$(CURDIR)/$(BIN)/driftd"
@@ -53,6 +58,7 @@ evaluate: $(STAMP)  ## Detection and false alarms on generated fleets (SEEDS=1-8
 lock: | $(BIN)/uv  ## requirements*.lock from pyproject.toml, with hashes and without addresses
 	$(COMPILE) --group dev --output-file requirements.lock
 	$(COMPILE) --output-file requirements-run.lock
+	$(COMPILE) --group dev --group bench --constraint requirements.lock --output-file requirements-bench.lock
 
 dashboards: $(STAMP)  ## The Grafana dashboard and the alert rules, from the metric registry
 	$(BIN)/python dashboards/generate.py
