@@ -17,6 +17,9 @@ MOVE_IN = 5
 #: repeated ids are found among this many last ids of an agent
 WINDOW = 64
 SHARDS = 64
+DAY = 86_400.0
+#: a jump of an agent's clock by more than this needs a second record that says so
+JUMP_MAX = 45 * DAY
 
 AGENT = np.dtype([
     ("identity", "u8"),
@@ -63,7 +66,10 @@ def key_of(tenant: str, agent: str) -> str:
 
 
 class Agents(dict[str, int]):
-    """Residents by key, 0 for all others; `newcomers` holds [records, first, last clock] of those without a row."""
+    """Residents by key, 0 for all others; `newcomers` holds [records, first, last clock] of those without a row.
+
+    A newcomer that was away for a whole day starts again, and so does one whose time so far was far ahead.
+    """
 
     def __init__(self, rows_max: int, newcomers_max: int) -> None:
         super().__init__()
@@ -81,6 +87,8 @@ class Agents(dict[str, int]):
     def meet(self, key: str, clock: float) -> bool:
         """A record of somebody without a row; True when it is time to move in."""
         known = self.newcomers.get(key)
+        if known is not None and (known[2] < clock // DAY * DAY - DAY or known[2] - clock > JUMP_MAX):
+            known[:] = [0, clock, clock]
         if known is None:
             if len(self.newcomers) >= self.newcomers_max:
                 self.strangers += 1
@@ -94,6 +102,11 @@ class Agents(dict[str, int]):
             self.strangers += 1
             return False
         return True
+
+    def forget_newcomers(self, midnight: float) -> None:
+        """Free the places of those who would start again anyway, by their own clock, whenever they came back."""
+        for key in [key for key, known in self.newcomers.items() if known[2] < midnight - 2 * DAY]:
+            del self.newcomers[key]
 
     def move_in(self, key: str, who: Who, identity: int, role: int) -> int:
         """Give a newcomer its row."""

@@ -147,3 +147,4 @@ class Detector:
 
 #: why a detector cannot judge an agent; 0: it can
 BLIND = ("", "raised", "full", "noisy", "split")
+RAISED, FULL = 1, 2

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from detectors.core import snapshot
+from detectors.core import guard, snapshot
 from detectors.core.batch import Batch
 from detectors.core.cohort import adoption_order
 from detectors.core.columns import Array, Rows
 from detectors.core.detector import Detector, Standing
 from detectors.core.directing import Directing
 from detectors.core.family import Explanation
+from detectors.core.guard import Failure
 from detectors.core.inputs import CohortVersion
 from detectors.core.judging import Judge
 from detectors.core.reading import Orphan, Reader
@@ -78,17 +79,23 @@ class Engine:
         found, self._reader.orphans = self._reader.orphans, []
         return found
 
+    def errors(self) -> list[Failure]:
+        """Detectors that raised, and for how many agents they are blind since, since the last call."""
+        found, self.state.failures = self.state.failures, []
+        return found
+
     def _partition_clock(self, arrivals: Array) -> Array:
-        clock = self.state.clock
+        state = self.state
+        clock = state.clock = state.clock or float(arrivals[0])
         running: Array = np.maximum.accumulate(np.maximum(arrivals, clock))
-        if not clock or not (np.diff(np.concatenate(([clock], running))) > STRIDE).any():
+        if not (np.diff(np.concatenate(([clock], running))) > STRIDE).any():
+            state.ahead = False
             return running
-        before = False
         for i, arrival in enumerate(arrivals.tolist()):
             ahead = arrival > clock + STRIDE
-            if not ahead or before:
+            if not ahead or state.ahead:
                 clock = max(clock, arrival)
-            before = ahead
+            state.ahead = ahead
             running[i] = clock
         return running
 
@@ -122,7 +129,7 @@ class Engine:
             return
         if state.hour >= 0:
             rows = state.agents.residents()
-            yield from self.ticks.run(rows, np.full(len(rows), clock - GRACE))
+            yield from self.ticks.run(rows, np.full(len(rows), clock - GRACE), timers=True)
             self._seal(state.hour)
             if hour // 24 > state.hour // 24:
                 self._leave(clock // DAY * DAY)
@@ -131,7 +138,7 @@ class Engine:
     def finish(self, clock: float) -> Iterator[Scored]:
         """The end of a replay: timers fire up to this time and not beyond."""
         rows = self.state.agents.residents()
-        yield from self.ticks.run(rows, np.full(len(rows), clock))
+        yield from self.ticks.run(rows, np.full(len(rows), clock), timers=True)
 
     def _seal(self, hour: int) -> None:
         state = self.state
@@ -158,9 +165,7 @@ class Engine:
             state.agents.move_out(row)
         if len(gone):
             state.seen.forget(gone)
-        newcomers = state.agents.newcomers
-        for key in [key for key, known in newcomers.items() if known[2] < midnight - DAY]:
-            del newcomers[key]
+        state.agents.forget_newcomers(midnight)
 
     # -- snapshots
 
@@ -182,7 +187,9 @@ class Engine:
             if part <= 0:
                 continue
             detector = state.detectors[d]
-            told[detector.name] = detector.explain(row, scored.clock, state.mine[d], self._standings(d, row))
+            said = guard.call(state, d, np.array([row]), detector.explain, row, scored.clock, state.mine[d],
+                              self._standings(d, row))
+            told[detector.name] = said or Explanation(f"{detector.name} raised an error when asked why")
         return told
 
     def _standings(self, d: int, row: int) -> dict[str, Standing]:

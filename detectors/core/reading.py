@@ -8,7 +8,8 @@ from zlib import crc32
 
 import numpy as np
 
-from detectors.core.agents import WINDOW, Who, key_of
+from detectors.core import guard
+from detectors.core.agents import JUMP_MAX, WINDOW, Who, key_of
 from detectors.core.batch import Batch
 from detectors.core.columns import Array, Rows
 from detectors.core.event import Event
@@ -16,8 +17,6 @@ from detectors.core.records import Records
 from detectors.core.state import State
 
 _count, _target, _id, _via = attrgetter("count"), attrgetter("target"), attrgetter("id"), attrgetter("via")
-#: a jump of an agent's clock by more than this needs a second record that says so
-JUMP_MAX = 45 * 86_400.0
 
 
 class Orphan(NamedTuple):
@@ -104,8 +103,8 @@ class Reader:
         state.make_room()
         state.clear(row)
         rows = np.array([row])
-        for detector, mine in zip(state.detectors, state.mine, strict=True):
-            detector.start(rows, state.common.clock[rows], mine)
+        for d, (detector, mine) in enumerate(zip(state.detectors, state.mine, strict=True)):
+            guard.call(state, d, rows, detector.start, rows, state.common.clock[rows], mine)
         return row
 
     # -- repeated ids

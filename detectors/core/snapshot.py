@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from detectors.core import guard
 from detectors.core.agents import SHARDS, Who, key_of
 from detectors.core.cohort import adoption_order
 from detectors.core.columns import Array, Columns, Rows
@@ -62,6 +63,7 @@ class Common(msgspec.Struct):
     expected: dict[int, dict[int, float]]
     calendars: dict[int, list[str]]
     ratified_roles: dict[int, float]
+    ahead: bool = False
 
 
 def dump(state: State, *, everything: bool = False) -> dict[str, bytes]:
@@ -92,12 +94,12 @@ def _common(state: State) -> Common:
         state.clock, state.hour, dict(sorted(state.counts.items())), dict(sorted(state.agents.newcomers.items())),
         state.agents.strangers, state.cohorts.version, state.cohorts.dump(), sorted(set(state.contributions), key=adoption_order),
         {role: dict(sorted(things.items())) for role, things in sorted(state.expected.items())},
-        dict(sorted(state.calendars.items())), dict(sorted(state.ratified_roles.items())),
+        dict(sorted(state.calendars.items())), dict(sorted(state.ratified_roles.items())), state.ahead,
     )
 
 
 def _load_common(state: State, common: Common) -> None:
-    state.clock, state.hour = common.clock, common.hour
+    state.clock, state.hour, state.ahead = common.clock, common.hour, common.ahead
     state.counts.update(common.counts)
     state.agents.newcomers.update(common.newcomers)
     state.agents.strangers = common.strangers
@@ -180,11 +182,12 @@ def _floats(parts: dict[str, bytes], name: str, rows: int) -> Any:
 
 
 def _load_detectors(state: State, shard: Shard, rows: Rows) -> None:
+    state.common.listed[rows] = _listed(state, list(shard.blind), state.common.listed[rows])
     for d, (detector, mine) in enumerate(zip(state.detectors, state.mine, strict=True)):
         if detector.name in shard.blind:
             state.blind[rows, d] = np.frombuffer(shard.blind[detector.name], np.uint8)
         if detector.name not in shard.memory:
-            detector.start(rows, state.common.clock[rows], mine)
+            guard.call(state, d, rows, detector.start, rows, state.common.clock[rows], mine)
             continue
         version, fields = shard.memory[detector.name]
         arrays = {name: _array(field, len(rows)) for name, field in fields.items()}
@@ -192,6 +195,15 @@ def _load_detectors(state: State, shard: Shard, rows: Rows) -> None:
             arrays = _migrated(detector, version, arrays)
         for name in set(mine.names) & set(arrays):
             getattr(mine, name)[rows] = arrays[name]
+
+
+def _listed(state: State, then: list[str], listed: Array) -> Array:
+    """Detectors that open alerts name, one bit each: in the order of then, in the order of now."""
+    now = np.zeros_like(listed)
+    for d, detector in enumerate(state.detectors):
+        if detector.name in then:
+            now |= (listed >> np.uint32(then.index(detector.name)) & np.uint32(1)) << np.uint32(d)
+    return now
 
 
 def _migrated(detector: Detector, version: int, arrays: dict[str, Array]) -> dict[str, Array]:
