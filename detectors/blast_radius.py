@@ -161,6 +161,6 @@ class BlastRadius(Detector):
         w = int(mine.now[row].sum(axis=1).argmax())
         count, mean = float(mine.count[row, w]), float(mine.mean[row, w])
         return Explanation(
-            f"{count:.0f} destructive actions in the running {NAMES[w]}, {mean:.2g} a {NAMES[w]} expected",
+            f"{count:.0f} destructive action{'s' if count != 1 else ''} in the running {NAMES[w]}, {mean:.2g} expected",
             float(mine.since[row]) or None, count, round(mean, 4),
         )

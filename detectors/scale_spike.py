@@ -17,7 +17,7 @@ from detectors.core.detector import NO_MOVES, Detector, Moves, Standing
 from detectors.core.family import Explanation, Family
 from detectors.core.rate_model import RateModel
 
-_SPAN = {60: "minute", 600: "ten minutes", 3600: "hour", 21_600: "six hours", 86_400: "day"}
+_SPAN = {60: "a minute", 600: "ten minutes", 3600: "an hour", 21_600: "six hours", 86_400: "a day"}
 
 
 class ScaleSpike(Detector):
@@ -69,8 +69,9 @@ class ScaleSpike(Detector):
         said = self.model.explain(mine, row, at)
         span = _SPAN.get(said.bucket_seconds, f"{said.bucket_seconds} seconds")
         if said.direction == "silence":
-            reason = f"silent for a {span}, {said.expected:.3g} actions expected"
+            reason = f"silent for {span}, {said.expected:.3g} actions expected"
         else:
             side = "more" if said.direction == "up" else "fewer"
-            reason = f"{said.observed} actions in a {span}, {side} than the {said.expected:.3g} expected at this time"
+            actions = "action" if said.observed == 1 else "actions"
+            reason = f"{said.observed} {actions} in {span}, {side} than the {said.expected:.3g} expected at this time"
         return Explanation(reason, float(said.since), float(said.observed), round(float(said.expected), 4))
