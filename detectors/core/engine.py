@@ -188,11 +188,11 @@ class Engine:
                 continue
             detector = state.detectors[d]
             said = guard.call(state, d, np.array([row]), detector.explain, row, scored.clock, state.mine[d],
-                              self._standings(d, row))
+                              self._standings(d, row, scored.n))
             told[detector.name] = said or Explanation(f"{detector.name} raised an error when asked why")
         return told
 
-    def _standings(self, d: int, row: int) -> dict[str, Standing]:
+    def _standings(self, d: int, row: int, n: float) -> dict[str, Standing]:
         state, standings = self.state, {}
         for number, (owner, family) in enumerate(state.families):
             if owner != d:
@@ -203,7 +203,7 @@ class Engine:
                 standings[family.name] = Standing(0.0, 0.0, 0.0, 0.0, exemplars, score)
                 continue
             e = column[row]
-            chances = max(float(state.common.n[row]) - float(e["n"]), 0.0)
+            chances = max(n - float(e["n"]), 0.0)
             standings[family.name] = Standing(float(e["since"]), float(e["seen"]),
                                               float(e["due"]) + chances * float(e["q"]), float(e["q"]), exemplars, score)
         return standings

@@ -126,9 +126,14 @@ class Judge:
     # -- first uses
 
     def _use_of_scope(self, hit: Hit, scope: int, number: int) -> None:
-        hit.thing = hit.event.scope or self.state.rules.derive(hit.event.action, None, None, None, None)[0]
+        hit.thing = self._scope_name(hit)
         if self._met(hit, scope, number):
             self._hit(hit, scope, number)
+
+    def _scope_name(self, hit: Hit) -> str:
+        """The permission as the rules call it: what counts, and what a person may accept."""
+        event = hit.event
+        return self.state.rules.derive(event.action, event.scope, event.effect, event.privileged, event.role)[0]
 
     def _use_through(self, hit: Hit, scope: int, number: int) -> None:
         """A delegate acted for this agent: a new delegate is one first use, a permission foreign to both another."""
@@ -140,7 +145,7 @@ class Judge:
                 self._hit(hit, callee, number)
         borrowed = mix_one(scope, _VIA)
         if not state.seen.has(identity, scope) and not state.seen.has(identity, borrowed):
-            hit.thing = f"{hit.event.scope or hit.event.action} through {hit.event.agent}"
+            hit.thing = f"{self._scope_name(hit)} through {hit.event.agent}"
             if self._met(hit, borrowed, number):
                 self._hit(hit, borrowed, number)
 
@@ -254,7 +259,7 @@ class Judge:
                 gate += family.weight * value
         who = state.agents.who[row] or Who("", "", "")
         scored = Scored(row, who.tenant, who.agent, who.role, clock, None, None, None, None,
-                        sum(parts.values()), gate, parts, cause=cause)
+                        sum(parts.values()), gate, parts, n, cause=cause)
         if batch is not None:
             event = batch.events[batch.event[entry]]
             scored.offset, scored.index = int(batch.offset[entry]), int(batch.index[entry])

@@ -24,6 +24,8 @@ class Scored:
     gate: float
     #: detector number to its weighted contribution
     parts: dict[int, float]
+    #: actions of the agent up to then
+    n: float = 0.0
     #: order of decisions in one step: number of the record, timers before its event, their time or whose event it is
     order: tuple[int, int, float] = (0, 0, 0.0)
     #: position of the record at which it was decided (for a timer: the first one that was not before it)
