@@ -18,7 +18,7 @@ from kafka.errors import LogTruncationError
 from kafka.structs import OffsetAndMetadata
 from pydantic import ValidationError
 
-from monitor.sources.base import Gap, Partition, SourceError
+from monitor.sources.base import Gap, Partition, RawBatch, Source, SourceError
 from monitor.sources.kafka import KafkaSettings, KafkaSource
 from tests.kafka_broker import Broker
 from tests.monitor.sources.contract import Bus, Positioned, SourceContract, placed, quiet, read, records, until, values
@@ -251,12 +251,27 @@ def test_only_committed_markers_stand_between_records_and_no_lag_remains(kafka: 
         assert source.gaps() == []
 
 
+class Store:
+    """What two daemons share: next offsets, and a check that whoever is not at his writes nothing."""
+
+    def __init__(self) -> None:
+        self.next: dict[Partition, int] = {}
+        self.seen: list[tuple[Partition, int]] = []
+
+    def take(self, batch: RawBatch, source: Source) -> None:
+        wanted = self.next.get(batch.partition, 0)
+        if batch.offsets[0] != wanted:
+            source.seek(batch.partition, wanted)
+            return
+        self.seen.extend((batch.partition, offset) for offset in batch.offsets)
+        self.next[batch.partition] = batch.next_offset
+
+
 @broker_needed
 def test_a_rebalance_loses_nothing_and_repeats_nothing_when_the_store_says_where(kafka: Broker, topic: Topic) -> None:
     """Two readers of one group with one store of positions, as two daemons have."""
     name = topic(partitions=4)
-    store: dict[Partition, int] = {}
-    seen: list[tuple[Partition, int]] = []
+    store = Store()
     lock, stopped = threading.Lock(), threading.Event()
     group, shares = f"group-{name}", {1: 0, 2: 0}
     troubles: list[SourceError] = []
@@ -272,14 +287,9 @@ def test_a_rebalance_loses_nothing_and_repeats_nothing_when_the_store_says_where
                     continue
                 with lock:
                     for batch in batches:
-                        # the store's check: whoever is not at its position writes nothing, and goes back to it
-                        if batch.offsets[0] == store.get(batch.partition, 0):
-                            seen.extend((batch.partition, offset) for offset in batch.offsets)
-                            store[batch.partition] = batch.next_offset
-                        else:
-                            source.seek(batch.partition, store.get(batch.partition, 0))
+                        store.take(batch, source)
                     for fresh in source.assigned() - owned:
-                        source.seek(fresh, store.get(fresh, 0))
+                        source.seek(fresh, store.next.get(fresh, 0))
                 owned = source.assigned()
                 shares[number] = len(owned)
 
@@ -293,15 +303,15 @@ def test_a_rebalance_loses_nothing_and_repeats_nothing_when_the_store_says_where
             if part == 3:
                 second.start()
         deadline = time.monotonic() + 30
-        while (len(seen) < 4800 or shares != {1: 2, 2: 2}) and time.monotonic() < deadline:
+        while (len(store.seen) < 4800 or shares != {1: 2, 2: 2}) and time.monotonic() < deadline:
             time.sleep(0.05)
     finally:
         stopped.set()
         first.join()
         second.join()
     assert shares == {1: 2, 2: 2}, troubles
-    assert len(seen) == len(set(seen)) == 4800, troubles
-    assert set(store.values()) == {1200}
+    assert len(store.seen) == len(set(store.seen)) == 4800, troubles
+    assert set(store.next.values()) == {1200}
 
 
 @broker_needed
