@@ -60,8 +60,8 @@ lock: | $(BIN)/uv  ## requirements*.lock from pyproject.toml, with hashes and wi
 	$(COMPILE) --output-file requirements-run.lock
 	$(COMPILE) --group dev --group bench --constraint requirements.lock --output-file requirements-bench.lock
 
-dashboards: $(STAMP)  ## The Grafana dashboard and the alert rules, from the metric registry
-	$(BIN)/python dashboards/generate.py
+dashboards: $(STAMP)  ## The Grafana dashboard, from dashboards/build.py
+	$(BIN)/python dashboards/build.py
 
 clean:  ## All that was made
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
