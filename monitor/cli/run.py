@@ -15,9 +15,9 @@ app = typer.Typer()
 @app.command()
 def demo() -> None:
     """Show a fleet going astray and one agent being stopped, in a minute, without Kafka or settings."""
-    from monitor.demo import run
+    from monitor.demo.run import run as perform
 
-    run()
+    raise typer.Exit(perform())
 
 
 @app.command()

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from monitor.findings import Alert, Containment, Incident
 
-AGENTS_MAX, ALERTS_MAX = 8, 5
+#: all of it fits on 24 lines
+AGENTS_MAX, ALERTS_MAX = 5, 4
 #: a bar is full at this score; it grows with the logarithm
 SCORE_FULL = 10_000.0
 STYLES = {None: "green", "notice": "yellow", "page": "bold red", "critical": "bold white on red"}
@@ -101,25 +102,30 @@ def _bar_style(level: str | None) -> str:
 
 
 def _alerts(state: State) -> RenderableType:
-    joined = [alert for alert in state.alerts if alert.incident is None]
+    alone = [alert for alert in state.alerts if not belongs(alert, state.incidents)]
     lines: list[RenderableType] = [_incident(incident) for incident in state.incidents]
-    lines += [_alert(alert) for alert in joined[:ALERTS_MAX]]
-    if len(joined) > ALERTS_MAX:
-        lines.append(Text(f"and {len(joined) - ALERTS_MAX} more", style="dim"))
+    lines += [_alert(alert) for alert in alone[:ALERTS_MAX]]
+    if len(alone) > ALERTS_MAX:
+        lines.append(Text(f"and {len(alone) - ALERTS_MAX} more", style="dim"))
     return Panel(Group(*lines) if lines else Text("none", style="dim"), title="open alerts", title_align="left")
 
 
+def belongs(alert: Alert, incidents: Iterable[Incident]) -> bool:
+    """Whether an alert is of one of the incidents; one raised before the incident formed names it from its next line on."""
+    return alert.incident is not None or any(alert.agent in incident.agents for incident in incidents)
+
+
 def _incident(incident: Incident) -> RenderableType:
-    said = Text(f"{incident.level:<8} ", style=STYLES[incident.level])
+    said = Text(f"{incident.level:<8} ", style=STYLES[incident.level], no_wrap=True, overflow="ellipsis")
     said.append(f"one incident, {incident.agents_total} agents, one cause: ", style="default not bold")
     return said.append(f"{incident.cause} {incident.name}", style="default bold")
 
 
 def _alert(alert: Alert) -> RenderableType:
-    said = Text(f"{alert.level:<8} ", style=STYLES[alert.level])
-    said.append(f"{alert.agent}", style="default not bold").append(f"  {in_short(alert.score or 0.0)}", style="dim")
-    for share in alert.detectors[:2]:
-        said.append(f"\n         {share.name}: {share.reason}", style="default not bold")
+    said = Text(f"{alert.level:<8} ", style=STYLES[alert.level], no_wrap=True, overflow="ellipsis")
+    said.append(alert.agent, style="default not bold").append(f" {in_short(alert.score or 0.0)}", style="dim")
+    for share in alert.detectors[:1]:
+        said.append(f"  {share.name}: {share.reason}", style="default not bold")
     return said
 
 
@@ -130,7 +136,9 @@ def _containment(state: State) -> RenderableType:
         gone = victim.rows - victim.left
         what = f"process {victim.pid} {'is deleting' if victim.running else 'was stopped after'} "
         lines.append(Text(f"{what}{gone} of {victim.rows} rows", style="red" if victim.running else "bold green"))
-        lines.append(ProgressBar(total=victim.rows, completed=gone, complete_style="red", finished_style="red"))
+        bar = Table.grid(expand=True)  # a bar alone does not end its line
+        bar.add_row(ProgressBar(total=victim.rows, completed=gone, complete_style="red", finished_style="red"))
+        lines.append(bar)
     for step in state.containments:
         mark = "carried out" if step.executes else f"not carried out: {step.not_armed_because}"
         lines.append(Text(f"{step.step} of {step.agent}, {mark}", style="bold" if step.executes else "dim"))
