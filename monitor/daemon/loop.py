@@ -254,6 +254,18 @@ class Daemon:
         if decision.findings or decision.dead or due or step.decoded is None:
             self._commit(stream.claim, decision)
         self._delegate(stream, step)
+        self._blindness(stream)
+
+    def _blindness(self, stream: Stream) -> None:
+        """What cannot be seen is said: detectors that raised, names for which there is no room."""
+        for failure in stream.pipeline.engine.errors():
+            self._log.error("detector", **failure._asdict())
+            self._notice("daemon", f"detector {failure.detector}", "raised", f"{failure.error} in {failure.verb} "
+                         f"({failure.place}); it is blind for {failure.agents} agents since")
+        strangers = stream.pipeline.engine.state.agents.strangers
+        if strangers:
+            self._notice("source", stream.partition.source, "strangers", f"{strangers} records came under names for "
+                         "which there is no room: they are not judged; see agents.max, and who invents names")
 
     def _commit(self, claim: Claim, decision: Decision) -> None:
         fleet = self.fleet.dump()
