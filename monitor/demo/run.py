@@ -1,4 +1,4 @@
-"""`driftd demo`: three weeks of a fleet in half a minute, and a real process that is stopped in the middle of its work."""
+"""`driftd demo`: eighteen days of a fleet in half a minute, and a real process that is stopped in the middle of its work."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ Show = Callable[[str], None]
 def run(console: Console | None = None, *, pace_seconds: float = PACE_SECONDS, per_second: float = PER_SECOND) -> int:
     """Show it all; the exit code: 0 when the process was stopped and rows are left."""
     console = console or Console()
-    console.print(Text("Three weeks of 144 agents under a virtual clock, judged by a real daemon. Ctrl-C ends it.\n"))
+    agents = sum(len(crew.names) for story in stories.all() for crew in story.crews)
+    console.print(Text(f"Eighteen days of {agents} agents under a virtual clock, judged by a real daemon. Ctrl-C ends it.\n"))
     try:
         with state_folder() as folder:
             return _perform(console, folder, pace_seconds, per_second)

@@ -60,7 +60,7 @@ def seconds_of(event: Line) -> float:
 
 @contextmanager
 def state_folder() -> Iterator[Path]:
-    """A temporary folder, in memory where there is such a place: a disk makes each event of three weeks wait."""
+    """A temporary folder, in memory where there is such a place: a disk makes each event of eighteen days wait."""
     memory = Path("/dev/shm")  # noqa: S108 - a folder with a random name is made in it
     place = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="driftd-demo-", dir=place) as folder:
