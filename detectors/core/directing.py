@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from detectors.core import evidence, guard
-from detectors.core.agents import key_of
+from detectors.core.agents import SHARDS, key_of
 from detectors.core.detector import RAISED
 from detectors.core.inputs import (
     Accept,
@@ -62,8 +62,10 @@ class Directing:
         """Freeze or free the evidence of an agent."""
         row = self.state.agents[key_of(tenant, agent)]
         if row:
+            frozen = bool(self.state.common.contained[row])
             self.state.common.contained[row] = held
-            if not held:
+            self._touch(row)
+            if frozen and not held:
                 self.restart(row, time)
 
     def restart(self, row: int, time: float) -> None:
@@ -78,7 +80,11 @@ class Directing:
                 guard.call(state, d, np.array([row]), detector.restart, row, time, mine)
         state.value[row] = 0.0
         state.rebound(row)
-        state.dirty.add(int(state.common.identity[row]) % 64)
+        self._touch(row)
+
+    def _touch(self, row: int) -> None:
+        """The row's shard has to be in the next snapshot: the directive is not applied again after it."""
+        self.state.dirty.add(int(self.state.common.identity[row]) % SHARDS)
 
     def _release(self, directive: Release, time: float) -> None:
         state = self.state
@@ -123,6 +129,7 @@ class Directing:
             things |= {state.targets[what.target], state.targets[what.target.rstrip("/") + "/"]}
         accepted = [t for t in state.pending.get(row, ()) if t.thing in things]
         left = [t for t in state.pending.get(row, ()) if t.thing not in things]
+        self._touch(row)
         for thing in things:
             state.seen.add(row, int(state.common.identity[row]), thing)
         for thing_met in accepted:

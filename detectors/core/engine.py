@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from detectors.core import guard, snapshot
+from detectors.core.agents import SHARDS
 from detectors.core.batch import Batch
 from detectors.core.cohort import adoption_order
 from detectors.core.columns import Array, Rows
@@ -160,6 +161,7 @@ class Engine:
         oldest = midnight - state.settings.idle_days_max * DAY
         rows = state.agents.residents()
         gone = rows[(common.last[rows] < oldest) & (common.level[rows] == 0) & ~common.contained[rows]]
+        state.dirty.update((common.identity[gone] % np.uint64(SHARDS)).tolist())
         for row in gone.tolist():
             state.clear(row)
             state.agents.move_out(row)

@@ -133,6 +133,14 @@ def settle(column: Array, rows: Rows, times: Array, n: Array, teaching: Array) -
     return np.where(known, total / (2 * RATES), 0.0)
 
 
+def hold(column: Array, rows: Rows, times: Array, n: Array) -> None:
+    """Time and opportunities pass that neither weigh nor teach: a contained agent's evidence stands as it is."""
+    e = column[rows]
+    e["n0"] += np.maximum(n - e["n"], 0.0)
+    e["time"], e["n"] = times, n
+    column[rows] = e
+
+
 def freeze(column: Array, rows: Rows, times: Array, n: Array, hits: Array, counted: Array,
            prior: tuple[float, float]) -> None:
     """Take `hits` in `counted` opportunities as the reference; evidence starts from rest at these times."""

@@ -154,7 +154,7 @@ class Judge:
         state, identity = self.state, int(self.state.common.identity[hit.row])
         target = hit.event.target or ""
         parts = target.split("/")
-        counted = False
+        counted = self._brought(hit, parts)
         for depth in range(1, len(parts)):
             area = "/".join(parts[:depth])
             digest = state.targets[area + "/"]
@@ -162,12 +162,20 @@ class Judge:
                 continue
             hit.thing = area
             fresh = self._met(hit, digest, state.hits["area"])
-            if fresh and not counted and not self._announced(hit, digest):
+            if fresh and not counted:
                 self._hit(hit, digest, state.hits["area"])
             counted = True
         hit.thing = target
         if self._met(hit, item, state.hits["item"]) and not counted:
             self._hit(hit, item, state.hits["item"])
+
+    def _brought(self, hit: Hit, parts: list[str]) -> bool:
+        """A release announced the target, or something above it."""
+        if self.state.role_of(hit.row) not in self.state.expected:
+            return False
+        targets = self.state.targets
+        areas = (targets["/".join(parts[:depth]) + "/"] for depth in range(1, len(parts)))
+        return any(self._announced(hit, thing) for thing in (targets["/".join(parts)], *areas))
 
     def _met(self, hit: Hit, thing: int, number: int) -> bool:
         """Remember it; False when it was met before or when the agent's memory is full (it is blind then)."""

@@ -68,6 +68,8 @@ class Ticks:
         state, common = self.state, self.state.common
         state.dirty.update(np.unique(common.identity[rows] % np.uint64(64)).tolist())
         common.clock[rows] = np.maximum(common.clock[rows], at)
+        held = rows[common.contained[rows]]
+        frozen = state.value[held]
         for d, (detector, mine) in enumerate(zip(state.detectors, state.mine, strict=True)):
             seeing = guard.seeing(state, d, rows)
             some = rows[seeing]
@@ -79,6 +81,7 @@ class Ticks:
                 known = state.blind[some, d]
                 state.blind[some, d] = np.where((known == RAISED) | (known == FULL), known, blind)
         working = self._at_announced_work(rows, at)
+        state.value[held] = frozen
         self._settle(rows, at)
         yield from self._say(rows)
         self._learn(rows, at, working)
@@ -112,10 +115,12 @@ class Ticks:
         self._bound(rows)
         daily = np.floor(at / DAY) > common.day[rows]
         common.day[rows] = np.floor(at / DAY)
-        todo = daily | (common.bound[rows] >= SUSPECTED)
+        held = common.contained[rows]
+        todo = (daily | (common.bound[rows] >= SUSPECTED)) & ~held
         which, times = rows[todo], at[todo]
-        teaching = ~common.suspected[which] & (common.level[which] == 0) & ~common.contained[which]
+        teaching = ~common.suspected[which] & (common.level[which] == 0)
         for number, column in state.evidence.items():
+            evidence.hold(column, rows[held], at[held], common.n[rows[held]])
             state.value[which, number] = evidence.settle(column, which, times, common.n[which], teaching)
             evidence.relearn(column, rows[daily])
         self._bound(which)
