@@ -43,7 +43,7 @@ class Reader:
         event = np.flatnonzero(kept & (rows > 0))
         counts = np.fromiter(map(_count, events), np.float64, len(events))
         self.state.counts["judged"] += int(np.count_nonzero(kept))
-        entries, row, own = self._with_ancestors(events, event, rows)
+        entries, row, own = self._with_ancestors(events, event, rows, np.flatnonzero(kept))
         clock = self._clocks(row, arrivals[entries])
         weight = np.where(own, counts[entries], 0.0)
         return self._columns(records, start, events, entries, row, own, clock, weight)
@@ -51,9 +51,7 @@ class Reader:
     def read_delegated(self, records: Records) -> Batch:
         """Entries of the ancestors alone; whoever acted lives elsewhere."""
         events, nobody = records.events, np.zeros(len(records), np.int64)
-        entries, row, own = self._with_ancestors(events, np.arange(len(records)), nobody)
-        here = np.flatnonzero(~own)
-        entries, row, own = entries[here], row[here], own[here]
+        entries, row, own = self._with_ancestors(events, nobody[:0], nobody, np.arange(len(records)))
         self.orphans.clear()
         clock = self._clocks(row, np.array(records.arrivals)[entries])
         return self._columns(records, 0, events, entries, row, own, clock, np.zeros(len(entries)))
@@ -155,9 +153,9 @@ class Reader:
 
     # -- ancestors, clocks, numbers
 
-    def _with_ancestors(self, events: list[Event], event: Rows, rows: Rows) -> tuple[Rows, Rows, Array]:
-        """Entries: each event for its agent, and for each ancestor that lives here."""
-        callers = [i for i in event.tolist() if events[i].via]
+    def _with_ancestors(self, events: list[Event], event: Rows, rows: Rows, kept: Rows) -> tuple[Rows, Rows, Array]:
+        """Entries: each event for its agent if that has a row, and for each ancestor that lives here."""
+        callers = [i for i in kept.tolist() if events[i].via]  # newcomers and strangers act for somebody, too
         if not callers:
             return event, rows[event], np.ones(len(event), bool)
         extra, extra_row = [], []
