@@ -59,7 +59,6 @@ class Metrics:
 
     def _declare_reading(self) -> None:
         where = ("source", "partition")
-        self.records = self._counter("driftd_records", "Raw records read.", *where)
         self.events = self._counter("driftd_events", "Events decoded.", *where)
         self.judged = self._counter("driftd_events_judged", "Events judged.", *where)
         self.duplicates = self._counter("driftd_duplicates", "Events dropped because their id was seen with the same content.")
@@ -115,6 +114,9 @@ class Metrics:
         self.config_reload_time = self._gauge(
             "driftd_config_last_reload_success_timestamp_seconds", "When settings were last taken."
         )
+        # whoever makes this has taken settings: without a reload they are the ones in force
+        self.config_reload_ok.set(1)
+        self.config_reload_time.set_to_current_time()
         self.http_requests = self._counter("driftd_http_requests", "Requests answered.", "route", "status")
         self.build = self._gauge("driftd_build_info", "Always 1; which release this is.", "version")
         self.build.labels(version("driftd")).set(1)

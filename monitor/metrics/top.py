@@ -34,12 +34,15 @@ class TopAgents(Collector):
         self._shown: list[AgentScore] = []
         self._left_out = 0
 
-    def show(self, agents: Iterable[AgentScore]) -> None:
-        """From now on these. Agents of one score are taken in the order of their names, so that the list is steady."""
+    def show(self, agents: Iterable[AgentScore], total: int | None = None) -> None:
+        """From now on these; `total` is how many have a score, when `agents` are already the highest of them.
+
+        Agents of one score are taken in the order of their names, so that the list is steady.
+        """
         every = list(agents)
         # the list is replaced, never changed: a scrape sees the old one or the new one
         self._shown = nlargest(self._shown_max, sorted(every), key=lambda agent: agent.score)
-        self._left_out = len(every) - len(self._shown)
+        self._left_out = max(len(every), total or 0) - len(self._shown)
 
     def collect(self) -> Iterator[Metric]:
         """The series, as they are scraped."""

@@ -71,6 +71,8 @@ def test_the_list_is_capped_whatever_is_asked_for() -> None:
     top = TopAgents()
     top.show(agents(10_000))
     assert (len(shown(top)[0]), shown(top)[1]) == (50, 9950)
+    top.show(agents(60), total=1_000_000)
+    assert (len(shown(top)[0]), shown(top)[1]) == (50, 999_950)
     with pytest.raises(ValueError, match="between 0 and 200"):
         TopAgents(201)
 

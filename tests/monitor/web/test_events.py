@@ -15,8 +15,9 @@ EVENT = b'{"id":"1","agent":"billing/7","action":"read"}'
 
 
 def read(daemon: Any) -> list[bytes]:
+    """All that is on disk."""
     daemon.log.start({})
-    return [value for batch in daemon.log.poll(0.1) for value in batch.values]
+    return [value for _ in range(2) for batch in daemon.log.poll(0.05) for value in batch.values]
 
 
 def test_one_object_is_on_disk_when_it_is_acknowledged(client: httpx.Client, daemon: Any) -> None:
