@@ -17,12 +17,13 @@ class Silences:
 
     def add(self, silence: Silence) -> None:
         """A person silences what matches."""
+        now = seconds_of(silence.time)
+        self.all = [(until, match) for until, match in self.all if until > now]
         self.all.append((seconds_of(silence.until), silence.match))
 
     def mutes(self, line: Alert | Incident, clock: float) -> bool:
-        """Whether nobody is to be notified of this line."""
-        self.all = [(until, match) for until, match in self.all if until > clock]
-        return any(_matches(match, line) for _, match in self.all)
+        """Whether nobody is to be notified of this line; `clock` is its agent's, who ends no silence for others."""
+        return any(until > clock and _matches(match, line) for until, match in self.all)
 
     def dump(self) -> bytes:
         """Everything, for the snapshot."""
