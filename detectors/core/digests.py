@@ -37,6 +37,21 @@ class Digests(dict[str, int]):
         digest.update(content)
         return int.from_bytes(digest.digest(), "little") | 1
 
+    def of_all(self, contents: list[bytes]) -> Array:
+        """`of` for many."""
+        copy, digests = self._keyed.copy, []
+        for content in contents:
+            digest = copy()
+            digest.update(content)
+            digests.append(digest.digest())
+        return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64) | np.uint64(1)
+
+    def all_of(self, names: list[str | None]) -> Array:
+        """The digests of these names; 0 for what names nothing."""
+        if not all(names):
+            return np.fromiter((self[name] if name else 0 for name in names), np.uint64, len(names))
+        return np.fromiter(map(self.__getitem__, names), np.uint64, len(names))  # type: ignore[arg-type]
+
 
 def mix(identity: Array, thing: Array) -> Array:
     """One key for each (agent, thing): a 64-bit finaliser over both; never 0."""

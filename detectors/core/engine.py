@@ -16,7 +16,7 @@ from detectors.core import guard, snapshot
 from detectors.core.agents import SHARDS
 from detectors.core.batch import Batch
 from detectors.core.cohort import adoption_order
-from detectors.core.columns import Array, Rows
+from detectors.core.columns import Array, Rows, by_row
 from detectors.core.detector import Detector, Standing
 from detectors.core.directing import Directing
 from detectors.core.family import Explanation
@@ -103,7 +103,9 @@ class Engine:
     def _rounds(self, batch: Batch) -> Iterator[Scored]:
         """Events of one agent between two of its ticks make a round."""
         common = self.state.common
-        if not len(batch):
+        if (common.next_tick[batch.row] > batch.clock).all():
+            if len(batch):
+                yield from self.judge.judge(batch)
             return
         phase = (common.identity[batch.row] % np.uint64(3600)).astype(np.float64)
         period = np.floor((batch.clock - phase) / HOUR)
@@ -112,9 +114,8 @@ class Engine:
             at = np.flatnonzero(number == turn) if turn or number.any() else np.arange(len(batch))
             part = batch.take(at) if len(at) < len(batch) else batch
             rows, first = np.unique(part.row, return_index=True)
-            entry = dict(zip(rows.tolist(), first.tolist(), strict=True))
             for scored in self.ticks.run(rows, part.clock[first]):
-                i = entry[scored.row]
+                i = int(first[np.searchsorted(rows, scored.row)])
                 scored.order = (int(part.event[i]), 1, scored.clock)
                 scored.place = (int(part.offset[i]), int(part.index[i]))
                 yield scored
@@ -213,7 +214,7 @@ class Engine:
 
 def _changes(row: Rows, period: Array) -> Rows:
     """For each entry: how often its row's period changed before it, in order of entries."""
-    order = np.argsort(row, kind="stable")
+    order = by_row(row)
     sorted_row, sorted_period = row[order], np.copy(period[order])
     fresh = np.concatenate(([True], sorted_row[1:] != sorted_row[:-1]))
     changed = np.concatenate(([False], sorted_period[1:] != sorted_period[:-1])) & ~fresh

@@ -31,7 +31,7 @@ class Judge:
     def judge(self, batch: Batch) -> Iterator[Scored]:
         """Judge the entries of one round: no agent has a tick among them."""
         state, common = self.state, self.state.common
-        state.dirty.update(np.unique(common.identity[batch.row] % np.uint64(64)).tolist())
+        state.soil(batch.row)
         for entry, candidates in sorted(self._candidates(batch).items()):
             yield from self._one(batch, entry, candidates)
         common.clock[batch.row] = np.maximum(batch.clock, common.clock[batch.row])

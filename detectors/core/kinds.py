@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from detectors.core.columns import Columns
+from detectors.core.columns import Columns, Rows
 from detectors.core.digests import Digests
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ class ActionKinds(dict[tuple[Any, ...], int]):
         self[key] = number
         return number
 
-    def number(self, events: list[Event]) -> list[int]:
+    def number(self, events: list[Event]) -> Rows:
         """The numbers of these events' kinds; valid until the next call."""
         if len(self) >= KINDS_MAX:
             self.clear()
             self.names.clear()
-        return list(map(self.__getitem__, map(key_of, events)))
+        return np.fromiter(map(self.__getitem__, map(key_of, events)), np.int64, len(events))

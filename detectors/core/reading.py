@@ -11,12 +11,13 @@ import numpy as np
 from detectors.core import guard
 from detectors.core.agents import JUMP_MAX, WINDOW, Who, key_of
 from detectors.core.batch import Batch
-from detectors.core.columns import Array, Rows
+from detectors.core.columns import Array, Rows, by_row
 from detectors.core.event import Event
 from detectors.core.records import Records
 from detectors.core.state import State
 
-_count, _target, _id, _via = attrgetter("count"), attrgetter("target"), attrgetter("id"), attrgetter("via")
+_agent, _tenant, _id, _count = attrgetter("agent"), attrgetter("tenant"), attrgetter("id"), attrgetter("count")
+_target, _via = attrgetter("target"), attrgetter("via")
 
 
 class Orphan(NamedTuple):
@@ -59,9 +60,8 @@ class Reader:
     def _columns(self, records: Records, start: int, events: list[Event], entries: Rows, row: Rows, own: Array,
                  clock: Array, weight: Array) -> Batch:
         state = self.state
-        kind = np.array(state.kinds.number(events), np.int64)[entries] if len(events) else entries
-        kinds, targets = state.kinds.columns, state.targets
-        target = np.fromiter((targets[t] if t else 0 for t in map(_target, events)), np.uint64, len(events))[entries]
+        kind, kinds = state.kinds.number(events)[entries], state.kinds.columns
+        target = state.targets.all_of(list(map(_target, events)))[entries]
         offsets = np.array(records.offsets[start : start + len(events)], np.int64)[entries]
         indexes = np.array(records.indexes[start : start + len(events)], np.int64)[entries]
         times = np.array(records.times[start : start + len(events)])[entries]
@@ -81,8 +81,12 @@ class Reader:
 
     def _rows(self, events: list[Event], arrivals: Array) -> Rows:
         agents = self.state.agents
-        name = self.name_of if self.state.rules.identifies else str
-        keys = [key_of(e.tenant, name(e.agent)) if e.tenant else name(e.agent) for e in events]
+        if self.state.rules.identifies:
+            keys = [key_of(e.tenant, self.name_of(e.agent)) for e in events]
+        elif any(map(_tenant, events)):
+            keys = [key_of(e.tenant, e.agent) for e in events]
+        else:
+            keys = list(map(_agent, events))
         rows = np.fromiter(map(agents.__getitem__, keys), np.int64, len(keys))
         for i in np.flatnonzero(rows == 0).tolist():
             row = agents[keys[i]]
@@ -111,30 +115,37 @@ class Reader:
         """False for records that repeat an id of their agent with the same content."""
         kept = np.ones(len(events), bool)
         ids = list(map(_id, events))
-        told = np.array([i for i, name in enumerate(ids) if name is not None and rows[i]], np.int64)
+        told = np.flatnonzero(rows)
+        if None in ids:
+            told = told[[ids[i] is not None for i in told.tolist()]]
         if not len(told):
             return kept
-        digest = self.state.contents.of
-        short = np.array([crc32(ids[i].encode()) for i in told.tolist()], np.uint32)
-        full = np.array([digest(contents[i]) for i in told.tolist()], np.uint64)
+        number = told.tolist()
+        short = np.fromiter((crc32(ids[i].encode()) for i in number), np.uint32, len(number))
         row = rows[told]
-        pair = row.astype(np.uint64) << np.uint64(32) | short
-        _, first, number = np.unique(pair, return_index=True, return_counts=True)
-        odd = (self.state.common.ids[row] == short[:, None]).any(axis=1)
-        suspects = set(row[odd].tolist()) | set(row[first[number > 1]].tolist())
-        plain = np.array([r not in suspects for r in row.tolist()]) if suspects else np.ones(len(row), bool)
-        self._remember(row[plain], short[plain], full[plain])
+        plain = self._never_repeated(row, short)
+        self._remember(row[plain], short[plain], told[plain], contents)
         for i in np.flatnonzero(~plain).tolist():
-            kept[told[i]] = self._check(int(row[i]), int(short[i]), int(full[i]))
+            full = self.state.contents.of(contents[number[i]])
+            kept[number[i]] = self._check(int(row[i]), int(short[i]), full)
         return kept
 
-    def _remember(self, row: Rows, short: Array, full: Array) -> None:
+    def _never_repeated(self, row: Rows, short: Array) -> Array:
+        """True for entries of agents none of whose ids came before, as far as their short digests tell."""
+        pair = np.sort(row.astype(np.uint64) << np.uint64(32) | short)
+        twice = (pair[1:][pair[1:] == pair[:-1]] >> np.uint64(32)).astype(np.int64)
+        odd = row[(self.state.common.ids[row] == short[:, None]).any(axis=1)]
+        suspects = np.concatenate((twice, odd))
+        return np.isin(row, suspects, invert=True) if len(suspects) else np.ones(len(row), bool)
+
+    def _remember(self, row: Rows, short: Array, event: Rows, contents: list[bytes]) -> None:
         common = self.state.common
         turn, total = _turns(row)
         recent = turn >= total - WINDOW  # the ring would overwrite the others anyway
-        row, short, full, turn = row[recent], short[recent], full[recent], turn[recent]
+        row, short, event, turn = row[recent], short[recent], event[recent], turn[recent]
         slot = (common.ring[row] + turn) % WINDOW
-        common.ids[row, slot], common.contents[row, slot] = short, full
+        common.ids[row, slot] = short
+        common.contents[row, slot] = self.state.contents.of_all([contents[i] for i in event.tolist()])
         last = turn == total[recent] - 1
         common.ring[row[last]] += turn[last] + 1
 
@@ -200,7 +211,7 @@ class Reader:
 
     def _numbered(self, row: Rows, weight: Array) -> Array:
         """Actions of the agent up to and with each entry; counts are whole numbers, so the sums are exact."""
-        order = np.argsort(row, kind="stable")
+        order = by_row(row)
         total = np.cumsum(weight[order])
         start = np.flatnonzero(np.concatenate(([True], row[order][1:] != row[order][:-1]))) if len(row) else order
         before = np.repeat(total[start] - weight[order][start], np.diff(np.append(start, len(row))))
@@ -213,7 +224,7 @@ class Reader:
 
 def _turns(row: Rows) -> tuple[Rows, Rows]:
     """For each entry: how many entries of its row come before it, and how many there are in all."""
-    order = np.argsort(row, kind="stable")
+    order = by_row(row)
     start = np.flatnonzero(np.concatenate(([True], row[order][1:] != row[order][:-1]))) if len(row) else order
     size = np.diff(np.append(start, len(row)))
     turn, total = np.empty(len(row), np.int64), np.empty(len(row), np.int64)

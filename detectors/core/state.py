@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from detectors.core import calendar
-from detectors.core.agents import AGENT, Agents
+from detectors.core.agents import AGENT, SHARDS, Agents
 from detectors.core.cohort import PRESENT, Cohorts
 from detectors.core.columns import Array, Columns, Rows
 from detectors.core.detector import Detector, Exemplar
@@ -126,6 +126,11 @@ class State:
         self.pending.pop(row, None)
         for key in [key for key in self.exemplars if key[0] == row]:
             del self.exemplars[key]
+
+    def soil(self, rows: Rows) -> None:
+        """These rows change: their shards are part of the next snapshot."""
+        shard = (self.common.identity[rows] % np.uint64(SHARDS)).astype(np.int64)
+        self.dirty.update(np.flatnonzero(np.bincount(shard, minlength=SHARDS)).tolist())
 
     def rebound(self, row: int) -> None:
         """The fused score of a row can be no higher than this, whenever it is read."""

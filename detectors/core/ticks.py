@@ -66,7 +66,7 @@ class Ticks:
 
     def _tick(self, rows: Rows, at: Array) -> Iterator[Scored]:
         state, common = self.state, self.state.common
-        state.dirty.update(np.unique(common.identity[rows] % np.uint64(64)).tolist())
+        state.soil(rows)
         common.clock[rows] = np.maximum(common.clock[rows], at)
         held = rows[common.contained[rows]]
         frozen = state.value[held]
