@@ -36,7 +36,8 @@ class Answers:
 
     `append` makes raw records durable and raises ingest's Full or Broken; None without an ingest source, which takes
     bodies up to `bytes_max`. `agent_state(tenant, agent)` is what the agent may do now, as JSON; also for agents that
-    were never seen. `agents(limit)` are rows with agent, role, tenant, score, gate_score and last_seen. `explain(alert)`
+    were never seen; `state_seen(tenant, agent, state)` says that the agent itself has shown that it got this state (a
+    caller with its token, or one on this machine where no tokens are set, sent its ETag). `agents(limit)` are rows with agent, role, tenant, score, gate_score and last_seen. `explain(alert)`
     has `text`, `readiness(tenant, role)` has ready, missing and would_have; both are None for what is not known.
     `direct(directive, alone)` takes a directive; `alone`: a widening one needs no second person. It may raise Refused.
     `is_privileged(scope)` is the operator rules' word. `health` and `ready` must not block.
@@ -55,6 +56,7 @@ class Answers:
     direct: Callable[[AnyDirective, bool], Told]
     is_privileged: Callable[[str], bool]
     settings: Callable[[], Any]
+    state_seen: Callable[[str, str, Any], None] | None = None
     append: Callable[[list[bytes]], int] | None = None
     bytes_max: int = 1_048_576
 

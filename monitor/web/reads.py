@@ -15,7 +15,7 @@ from monitor.storage.lines import Line
 from monitor.web.answers import Given
 from monitor.web.gate import READERS, WATCHERS
 from monitor.web.problems import Problem, answer
-from monitor.web.tokens import Token
+from monitor.web.tokens import LOCAL, Token
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 _AGENTS, _STATE = b"/v1/agents/", b"/state"
@@ -40,10 +40,15 @@ def agent_state(request: Request[Token, Any, Any], answers: Given, tenant: FromQ
     agent = unquote(raw[len(_AGENTS) : -len(_STATE)].decode("ascii", "replace"), errors="replace")
     if not request.user.covers(agent):
         raise Problem(403, f"{request.user.name} may not ask about {agent}")
-    body = msgspec.json.encode(answers.agent_state(tenant, agent))
+    state = answers.agent_state(tenant, agent)
+    body = msgspec.json.encode(state)
     tag = f'"{sha256(body).hexdigest()[:32]}"'
     headers = {"etag": tag, "cache-control": "no-cache"}
-    if _matches(request.headers.get("if-none-match", ""), tag):
+    wanted = request.headers.get("if-none-match", "")
+    # what a person looks at is no proof that the agent has it
+    if answers.state_seen is not None and tag in wanted and (request.user.role == "agent" or request.user is LOCAL):
+        answers.state_seen(tenant, agent, state)
+    if _matches(wanted, tag):
         return Response(b"", status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
 

@@ -24,6 +24,7 @@ class Daemon:
         self.metrics = Metrics()
         self.state: dict[str, Any] = {"step": None}
         self.asked: list[tuple[str, str]] = []
+        self.shown: list[tuple[str, str, Any]] = []
         self.told: list[tuple[AnyDirective, bool]] = []
         self.health = Health(ok=True)
         self.answers = Answers(
@@ -40,6 +41,7 @@ class Daemon:
             direct=self.direct,
             is_privileged=lambda scope: scope.endswith(":delete"),
             settings=lambda: {"tenant": ""},
+            state_seen=lambda *what: self.shown.append(what),
             append=self.log.append,
             bytes_max=4096,
         )

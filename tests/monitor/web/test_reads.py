@@ -69,6 +69,16 @@ def test_an_agent_asks_about_itself_alone(serve: Any, badge: Any) -> None:
     assert client.get("/v1/agents/support/7/state", headers=badge.of("agent")).status_code == 403
 
 
+def test_only_the_agent_itself_acknowledges_its_state(serve: Any, badge: Any, daemon: Any) -> None:
+    client, path = serve(badge.tokens), "/v1/agents/billing/7/state"
+    tag = client.get(path, headers=badge.of("agent")).headers["etag"]
+    for who, known in (("agent", '"old"'), ("agent", "*"), ("operator", tag)):
+        client.get(path, headers=badge.of(who) | {"if-none-match": known})
+    assert daemon.shown == []
+    client.get(path, headers=badge.of("agent") | {"if-none-match": tag})
+    assert daemon.shown == [("", "billing/7", {"step": None})]
+
+
 def test_alerts_by_state_and_page(client: httpx.Client, daemon: Any) -> None:
     say(daemon, *((f"a{n}", 1, alert(n, level="critical" if n == 4 else "page")) for n in range(5)))
     say(daemon, ("a1", 2, alert(1, "resolved")), ("a3", 2, alert(3, "resolved")))
