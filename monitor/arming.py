@@ -35,6 +35,10 @@ class Arming:
         self._refused: dict[tuple[str, str], tuple[str, ...]] = {}
         self._all_disarmed = False
 
+    def any_latched(self) -> bool:
+        """The budget was used up for some role, and nobody armed it again."""
+        return any(armed.latched for armed in self._armed.values())
+
     def find(self, tenant: str, role: str) -> Armed | None:
         """The role, if it is armed; it may be latched."""
         return self._armed.get((tenant, role))

@@ -213,6 +213,8 @@ class Judge:
         if column["q"][row] > family.rate_max or (not hit.privileged and state.announced_work(row, hit.clock)):
             return
         own, known = self._weight(row, number, classes, thing, place, int(hit.clock // 3600))
+        state.counts[f"hits:{state.family_name(number)}"] += 1
+        state.expect(number, max(hit.n - float(column["n"][row]), 0.0) * float(column["q"][row]))
         state.value[row, number] = evidence.hit(column, row, hit.clock, hit.n, own, known, family.excite)
         self._example(hit, number)
 

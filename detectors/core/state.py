@@ -101,6 +101,8 @@ class State:
         self.ahead = False
         self.hour = -1
         self.counts: Counter[str] = Counter()
+        #: hits that the references predicted, by family, since somebody took them; for metrics, not part of the state
+        self.expected_hits: dict[str, float] = {}
         self.failures: list[Failure] = []
         self.dirty: set[int] = set()
 
@@ -151,6 +153,16 @@ class State:
         """Recurring work that was announced for the agent's role is under way."""
         rules = self.calendars.get(int(self.common.role[row]))
         return rules is not None and any(calendar.covers(rule, time) for rule in rules)
+
+    def family_name(self, number: int) -> str:
+        """`detector.family`."""
+        d, family = self.families[number]
+        return f"{self.detectors[d].name}.{family.name}"
+
+    def expect(self, number: int, hits: float) -> None:
+        """A family's references predicted so many more hits."""
+        name = self.family_name(number)
+        self.expected_hits[name] = self.expected_hits.get(name, 0.0) + hits
 
     def role_of(self, row: int) -> int:
         """Digest of the row's (tenant, role)."""

@@ -121,6 +121,8 @@ class Ticks:
         teaching = ~common.suspected[which] & (common.level[which] == 0)
         for number, column in state.evidence.items():
             evidence.hold(column, rows[held], at[held], common.n[rows[held]])
+            due = np.maximum(common.n[which] - column["n"][which], 0.0) * column["q"][which]
+            state.expect(number, float(due.sum()))
             state.value[which, number] = evidence.settle(column, which, times, common.n[which], teaching)
             evidence.relearn(column, rows[daily])
         self._bound(which)

@@ -33,7 +33,8 @@ def answers_of(daemon: Daemon) -> Answers:
         now=daemon.clock.time, health=asked.health, ready=asked.ready, agent_state=asked.agent_state,
         agents=asked.agents, explain=asked.explain, readiness=asked.readiness, direct=asked.direct,
         is_privileged=asked.is_privileged, settings=asked.settings,
-        append=ingest.append if ingest is not None else None,
+        append=ingest.append if ingest is not None else None, state_seen=asked.state_seen,
+        bytes_max=max((getattr(section, "bytes_max", 0) for _, section in daemon.sources.values()), default=0) or 1 << 20,
     )
 
 
@@ -62,6 +63,11 @@ class _Asked:
             if isinstance(hook, ControlStateHook):
                 return hook.state(tenant, agent)
         return {"tenant": tenant, "agent": agent, "state": "active", "version": 0}
+
+    def state_seen(self, tenant: str, agent: str, state: Any) -> None:
+        for hook in self._daemon.hooks:
+            if isinstance(hook, ControlStateHook):
+                hook.seen(tenant, agent, f'"{state["version"]}"')
 
     def agents(self, limit: int) -> list[Any]:
         with self._daemon.lock:

@@ -198,7 +198,7 @@ class Daemon:
             del self._places[partition]
         for partition in sorted(mine - set(self._places)):
             self._places[partition] = (source, section)
-            stream = self._stream(partition, source, section)
+            stream = self._stream(partition, section, name)
             self.streams[partition] = stream
             for warning in stream.warnings:
                 self._log.warning("snapshot", problem=warning)
@@ -207,7 +207,7 @@ class Daemon:
         for partition in mine:
             self._begin(partition, source)
 
-    def _stream(self, partition: Partition, source: Source, section: Section) -> Stream:
+    def _stream(self, partition: Partition, section: Section, name: str) -> Stream:
         attested, trusted = bool(getattr(section, "attested", False)), True
 
         def made(fleet: Fleet | None) -> Pipeline:
@@ -215,7 +215,7 @@ class Daemon:
                                fleet=fleet)
 
         return Stream(partition, self.store, wiring.format_of(section, self.settings), made, self.fleet,
-                      clock=self.clock, owner=self._owner, program=PROGRAM, settings=self._digest)
+                      clock=self.clock, owner=self._owner, program=PROGRAM, settings=self._digest, name=name)
 
     def _begin(self, partition: Partition, source: Source) -> None:
         """The first position of a partition is written down before its first record, with an empty snapshot."""
@@ -264,7 +264,7 @@ class Daemon:
                          f"({failure.place}); it is blind for {failure.agents} agents since")
         strangers = stream.pipeline.engine.state.agents.strangers
         if strangers:
-            self._notice("source", stream.partition.source, "strangers", f"{strangers} records came under names for "
+            self._notice("source", stream.name, "strangers", f"{strangers} records came under names for "
                          "which there is no room: they are not judged; see agents.max, and who invents names")
 
     def _commit(self, claim: Claim, decision: Decision) -> None:
@@ -427,9 +427,10 @@ class Daemon:
         self.clock.sleep(0.5)
 
     def _notice(self, entity: Entity, name: str, problem: str, sentence: str, level: Level = "page") -> None:
-        line = self.notices.raised(entity, name, problem, sentence, self.clock.time(), level)
-        if line is not None:
-            self._record(line)
+        with self.lock:  # deliveries say so, too, from threads of their own
+            line = self.notices.raised(entity, name, problem, sentence, self.clock.time(), level)
+            if line is not None:
+                self._record(line)
 
     def _up(self, entity: Entity, name: str, problem: str) -> None:
         if entity == "source":
@@ -441,11 +442,9 @@ class Daemon:
             self._record(line)
 
     def _record(self, line: Alert) -> None:
-        number = len(self.store.queries.alert(line.id)) + 1
-        message = [Said(line)]
-        verdict = fill(Verdict(), message, Lines(lambda _: number - 1), [sink.name for sink in self.sinks], self.clock.time())
+        lines = Lines(lambda id_: len(self.store.queries.alert(id_)))
         try:
-            self.store.record(verdict)
+            self.store.record(fill(Verdict(), [Said(line)], lines, [sink.name for sink in self.sinks], self.clock.time()))
         except StorageUnavailable as error:
             self._log.error("notice not recorded", problem=error.problem)
             return
@@ -465,9 +464,10 @@ class Daemon:
     def up(self, sink: str) -> None:
         """A receiver takes again."""
         self.metrics.sink_down.labels(sink).set(0)
-        line = self.notices.over("daemon", f"sink {sink}", "unreachable", self.clock.time())
-        if line is not None:
-            self._record(line)
+        with self.lock:
+            line = self.notices.over("daemon", f"sink {sink}", "unreachable", self.clock.time())
+            if line is not None:
+                self._record(line)
 
     def dropped(self, sink: str, message: Message, problem: str) -> None:
         """A message was given up."""

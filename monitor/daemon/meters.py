@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detectors.core.agents import AGENT
 from detectors.core.detector import BLIND
 from detectors.core.inputs import Receipt
 from monitor.daemon.stream import Step, Stream
 from monitor.findings import Alert, Containment
 from monitor.metrics import Metrics
 from monitor.metrics.top import AgentScore
+from monitor.steps import STEPS
 
 if TYPE_CHECKING:
     from monitor.daemon.loop import Daemon
@@ -40,7 +40,7 @@ class Meters:
 
     def step(self, stream: Stream, step: Step) -> None:
         """A batch or an input was judged."""
-        metrics, where = self._metrics, (stream.partition.source, str(stream.partition.number))
+        metrics, where = self._metrics, (stream.name, str(stream.partition.number))
         if step.decoded is not None:
             metrics.events.labels(*where).inc(len(step.decoded.records))
             metrics.lag_seconds.labels(*where).set(step.age_seconds)
@@ -71,9 +71,15 @@ class Meters:
                 metrics.duplicates.inc(number)
             elif name == "id_reuse":
                 metrics.id_reuse.inc(number)
+            elif name.startswith("hits:"):
+                metrics.hits.labels(*name.removeprefix("hits:").split(".")).inc(number)
             elif name.startswith("detector_errors:"):
                 metrics.detector_errors.labels(name.partition(":")[2]).inc(number)
         self._told[id(pipeline)] = now
+        expected = pipeline.engine.state.expected_hits
+        for family, due in expected.items():
+            metrics.hits_expected.labels(*family.split(".")).inc(due)
+        expected.clear()
 
     def state(self, daemon: Daemon) -> None:
         """What stands: agents by life, blindness, open alerts, the outbox, the agents with the highest scores."""
@@ -88,14 +94,24 @@ class Meters:
             self._metrics.agents.labels(life).set(lives[life])
         for number, level in enumerate(("notice", "page", "critical"), 1):
             self._metrics.alerts_open.labels(level).set(levels[number])
-        for (detector, reason), number in blind.items():
-            self._metrics.blind.labels(detector, reason).set(number)
+        for detector in {d.name for s in daemon.streams.values() for d in s.pipeline.engine.state.detectors}:
+            for reason in BLIND[1:]:
+                self._metrics.blind.labels(detector, reason).set(blind[detector, reason])
+        self._decisions(daemon)
         self._metrics.outbox_pending.set(daemon.store.outbox.pending_count())
         self._metrics.outbox_age.set(daemon.store.outbox.oldest_age_seconds() or 0.0)
-        for source, _ in daemon.sources.values():
+        for name, (source, _) in daemon.sources.items():
             for partition, lag in source.lag().items():
-                self._metrics.lag_records.labels(partition.source, str(partition.number)).set(lag)
-        self._metrics.top_agents.show(scores(daemon, 200))
+                self._metrics.lag_records.labels(name, str(partition.number)).set(lag)
+        self._metrics.top_agents.show(scores(daemon, 200), total=lives["provisional"] + lives["ratified"])
+
+    def _decisions(self, daemon: Daemon) -> None:
+        """What is in force: containments, incidents, and whether the budget is used up."""
+        active = Counter(state.line.executes for state in daemon.store.queries.containments(10_000, active=True))
+        for step in STEPS:
+            self._metrics.contained.labels(step).set(active[step])
+        self._metrics.incidents_open.set(len(set(daemon.fleet.incidents.of_alert.values())))
+        self._metrics.latched.set(daemon.fleet.ladder.arming.any_latched())
 
 
 def _count_agents(stream: Stream, lives: Counter[str], levels: Counter[int], blind: Counter[tuple[str, str]]) -> None:
@@ -126,5 +142,3 @@ def scores(daemon: Daemon, limit: int) -> list[AgentScore]:
                 found.append(AgentScore(scored.tenant, scored.agent, scored.role, scored.score, scored.gate))
     return sorted(found, key=lambda agent: (-agent.score, agent.agent))[:limit]
 
-
-BYTES_PER_AGENT = AGENT.itemsize

@@ -54,8 +54,9 @@ class Stream:
     """A claimed partition with its pipeline. `position` is the cut up to which records and inputs are in."""
 
     def __init__(self, partition: Partition, store: Store, format_: Format, pipeline: Callable[[Fleet | None], Pipeline],
-                 fleet: Fleet, *, clock: Clock, owner: str, program: str, settings: str) -> None:
+                 fleet: Fleet, *, clock: Clock, owner: str, program: str, settings: str, name: str = "") -> None:
         self.partition, self._store, self._format, self._fleet = partition, store, format_, fleet
+        self.name = name
         self._clock, self._program, self._settings = clock, program, settings
         self.claim: Claim = store.claim(partition, owner)
         loaded = store.load_snapshot(partition, self.claim.position)
