@@ -90,6 +90,9 @@ class Judge:
                   bool(batch.privileged[entry]), bool(batch.denied[entry]), float(batch.count[entry]))
         if state.common.contained[row]:
             return
+        candidates = [one for one in candidates if self._is_news(batch, entry, one[0])]
+        if not candidates:
+            return
         calm = state.announced_work(row, hit.clock)
         for kind, number, score in candidates:
             if kind == "moved":
@@ -106,6 +109,13 @@ class Judge:
         state.rebound(row)
         if state.common.bound[row] >= state.settings.interesting or state.common.level[row]:
             yield self.score(row, hit.clock, hit.n, batch, entry)
+
+    def _is_news(self, batch: Batch, entry: int, kind: str) -> bool:
+        """Whether a first use still is one: an entry before it in the batch may have been the first."""
+        if kind not in ("scope", "item"):
+            return True
+        identity = int(self.state.common.identity[batch.row[entry]])
+        return not self.state.seen.has(identity, int((batch.scope if kind == "scope" else batch.target)[entry]))
 
     def _judge_own(self, d: int, hit: Hit) -> None:
         state = self.state

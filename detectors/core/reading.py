@@ -34,26 +34,31 @@ class Reader:
         self.state = state
         self.orphans: list[Orphan] = []
         self._names: dict[str, str] = {}
+        #: who moved in within this batch, and with which of its events
+        self._moved_in: dict[int, int] = {}
 
     def read(self, records: Records, start: int, stop: int) -> Batch:
         """The entries of records start to stop; newcomers are counted and give none."""
         events = records.events[start:stop]
         arrivals = np.array(records.arrivals[start:stop])
-        rows = self._rows(events, arrivals)
-        kept = self._without_repeats(events, records.contents[start:stop], rows)
-        event = np.flatnonzero(kept & (rows > 0))
+        entries, row, own = self._with_ancestors(events, self._rows(events, arrivals))
+        kept = self._without_repeats(events, records.contents[start:stop], entries, row, own)
         counts = np.fromiter(map(_count, events), np.float64, len(events))
-        self.state.counts["judged"] += int(np.count_nonzero(kept))
-        entries, row, own = self._with_ancestors(events, event, rows, np.flatnonzero(kept))
+        self.state.counts["judged"] += len(events) - int(np.count_nonzero(own & ~kept))
+        if not kept.all():
+            entries, row, own = entries[kept], row[kept], own[kept]
         clock = self._clocks(row, arrivals[entries])
         weight = np.where(own, counts[entries], 0.0)
         return self._columns(records, start, events, entries, row, own, clock, weight)
 
     def read_delegated(self, records: Records) -> Batch:
         """Entries of the ancestors alone; whoever acted lives elsewhere."""
-        events, nobody = records.events, np.zeros(len(records), np.int64)
-        entries, row, own = self._with_ancestors(events, nobody[:0], nobody, np.arange(len(records)))
+        events = records.events
+        self._moved_in.clear()
+        entries, row, own = self._with_ancestors(events, np.zeros(len(records), np.int64))
         self.orphans.clear()
+        kept = self._without_repeats(events, records.contents, entries, row, own)
+        entries, row, own = entries[kept], row[kept], own[kept]
         clock = self._clocks(row, np.array(records.arrivals)[entries])
         return self._columns(records, 0, events, entries, row, own, clock, np.zeros(len(entries)))
 
@@ -88,10 +93,12 @@ class Reader:
         else:
             keys = list(map(_agent, events))
         rows = np.fromiter(map(agents.__getitem__, keys), np.int64, len(keys))
+        self._moved_in.clear()
         for i in np.flatnonzero(rows == 0).tolist():
             row = agents[keys[i]]
             if not row and agents.meet(keys[i], float(arrivals[i])):
                 row = self._move_in(keys[i], events[i])
+                self._moved_in[row] = i
             rows[i] = row
         return rows
 
@@ -111,23 +118,27 @@ class Reader:
 
     # -- repeated ids
 
-    def _without_repeats(self, events: list[Event], contents: list[bytes], rows: Rows) -> Array:
-        """False for records that repeat an id of their agent with the same content."""
-        kept = np.ones(len(events), bool)
+    def _without_repeats(self, events: list[Event], contents: list[bytes], entries: Rows, rows: Rows,
+                         own: Array) -> Array:
+        """False for entries that repeat an id of their agent with the same content.
+
+        An ancestor has its own memory of what was done for it: it must not ask what else its delegates did.
+        """
+        kept = np.ones(len(entries), bool)
         ids = list(map(_id, events))
-        told = np.flatnonzero(rows)
+        told = np.arange(len(entries))
         if None in ids:
-            told = told[[ids[i] is not None for i in told.tolist()]]
+            told = told[[ids[i] is not None for i in entries.tolist()]]
         if not len(told):
             return kept
-        number = told.tolist()
+        event, row = entries[told], rows[told]
+        number = event.tolist()
         short = np.fromiter((crc32(ids[i].encode()) for i in number), np.uint32, len(number))
-        row = rows[told]
         plain = self._never_repeated(row, short)
-        self._remember(row[plain], short[plain], told[plain], contents)
+        self._remember(row[plain], short[plain], event[plain], contents)
         for i in np.flatnonzero(~plain).tolist():
             full = self.state.contents.of(contents[number[i]])
-            kept[number[i]] = self._check(int(row[i]), int(short[i]), full)
+            kept[told[i]] = self._check(int(row[i]), int(short[i]), full, counted=bool(own[told[i]]))
         return kept
 
     def _never_repeated(self, row: Rows, short: Array) -> Array:
@@ -149,14 +160,14 @@ class Reader:
         last = turn == total[recent] - 1
         common.ring[row[last]] += turn[last] + 1
 
-    def _check(self, row: int, short: int, full: int) -> bool:
+    def _check(self, row: int, short: int, full: int, *, counted: bool) -> bool:
         common, counts = self.state.common, self.state.counts
         same = np.flatnonzero(common.ids[row] == short)
         if len(same) and short:
             if int(common.contents[row][same[-1]]) == full or full in common.contents[row][same].tolist():
-                counts["duplicates"] += 1
+                counts["duplicates"] += counted
                 return False
-            counts["id_reuse"] += 1
+            counts["id_reuse"] += counted
         slot = int(common.ring[row]) % WINDOW
         common.ids[row, slot], common.contents[row, slot] = short, full
         common.ring[row] += 1
@@ -164,16 +175,17 @@ class Reader:
 
     # -- ancestors, clocks, numbers
 
-    def _with_ancestors(self, events: list[Event], event: Rows, rows: Rows, kept: Rows) -> tuple[Rows, Rows, Array]:
-        """Entries: each event for its agent if that has a row, and for each ancestor that lives here."""
-        callers = [i for i in kept.tolist() if events[i].via]  # newcomers and strangers act for somebody, too
+    def _with_ancestors(self, events: list[Event], rows: Rows) -> tuple[Rows, Rows, Array]:
+        """Entries: each event for its agent if that has a row, and for each ancestor that lives here by then."""
+        event = np.flatnonzero(rows)
+        callers = [i for i, via in enumerate(map(_via, events)) if via]  # newcomers act for somebody, too
         if not callers:
             return event, rows[event], np.ones(len(event), bool)
         extra, extra_row = [], []
         for i in callers:
             for ancestor in dict.fromkeys(map(self.name_of, events[i].via)):
                 home = self.state.agents[key_of(events[i].tenant, ancestor)]
-                if not home:
+                if not home or self._moved_in.get(home, 0) > i:
                     self.orphans.append(Orphan(i, ancestor))
                 elif home != rows[i]:
                     extra.append(i)

@@ -74,6 +74,9 @@ class State:
         self.gates = np.array([f.weight if f.gate else 0.0 for _, f in self.families])
         if self.weights.sum() > 1 + 1e-9:
             raise ValueError("the weights of all families add up to more than 1")
+        first_uses = [f.hit for _, f in self.families if f.hit]
+        if len(first_uses) > len(set(first_uses)):
+            raise ValueError("two families ask for the same first uses; each kind of them belongs to one")
         self.hits = {f.hit: i for i, (_, f) in enumerate(self.families) if f.hit}
         self.scopes, self.targets = Digests(settings.key, "scope"), Digests(settings.key, "target")
         self.identities, self.roles = Digests(settings.key, "agent"), Digests(settings.key, "role")
