@@ -112,7 +112,7 @@ def replay(paths: list[Path], directives: Path | None, settings: Settings, findi
         def write(said: list[Finding]) -> None:
             out.writelines(encode(finding) + b"\n" for finding in said)
 
-        for decoded in _read(paths, settings, form, opened, progress, attested=attested):
+        for decoded in decoded_files(paths, settings, form, opened, progress, attested=attested):
             for outcome in run.take(decoded):
                 write(outcome.findings)
         for outcome in run.finish():
@@ -125,8 +125,9 @@ def _attested(settings: Settings) -> bool:
     return bool(getattr(file, "attested", True))
 
 
-def _read(paths: list[Path], settings: Settings, form: str, opened: ExitStack, progress: Progress | None, *,
-          attested: bool) -> Iterator[Decoded]:
+def decoded_files(paths: list[Path], settings: Settings, form: str, opened: ExitStack, progress: Progress | None, *,
+                  attested: bool) -> Iterator[Decoded]:
+    """The events of these files, merged by time. Raises SourceError for a file that cannot be read."""
     kind = plugins.find("monitor.formats", form)
     if kind is None:
         raise ValueError(f"unknown format {form!r}")

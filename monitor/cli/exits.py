@@ -14,7 +14,7 @@ TOLD = """Exit codes: 0 done; 1 the operation failed; 2 wrong usage or settings;
 
 
 #: errors of operation by the names of their classes, so that nothing is imported to tell them
-BY_NAME = {"SettingsError": USAGE, "BadDirective": UNREADABLE, "SourceError": UNREADABLE}
+BY_NAME = {"SettingsError": USAGE, "BadDirective": UNREADABLE, "SourceError": UNREADABLE, "StorageError": FAILED}
 
 
 class CommandError(Exception):

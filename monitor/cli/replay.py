@@ -51,7 +51,7 @@ def learn(
     """Seed baselines from history, so that a new daemon need not wait for a reference. Nobody is notified."""
     _readable(events, [], form)
     settings = options.settings_of(config, overrides).settings
-    from monitor.replay import learn as learnt
+    from monitor.learn import learn as learnt
 
     with _progress(quiet=quiet) as progress:
         agents = learnt(events, settings, progress, form)
