@@ -211,6 +211,14 @@ def test_timers_fire_up_to_the_last_event_and_not_beyond(tmp_path: Path) -> None
     assert max(line["time"] for line in lines[:-1]) <= last
 
 
+def test_one_record_from_the_future_fires_nobodys_timers(tmp_path: Path) -> None:
+    """Else whoever writes one absurd time makes all others look silent for weeks."""
+    file = tmp_path / "events.jsonl"
+    usual = ordered(*(every(600, 0, 5 * DAY, agent=f"crm/{name}") for name in "ab"))
+    file.write_bytes(lines_of([*usual, event(27_000 * DAY, agent="crm/a"), event(5 * DAY, agent="crm/b")]))
+    assert [line["kind"] for line in said([file], tmp_path / "out")] == ["summary"]
+
+
 def test_unattested_files_page_and_never_contain(story: Path, tmp_path: Path) -> None:
     attested, unattested = said([story], tmp_path / "a"), said([story], tmp_path / "u", "sources.file.attested=false")
     steps = [line for line in kinds(unattested, "containment") if line["step"] != "release"]
