@@ -20,6 +20,7 @@ from detectors.core.batch import Batch
 from detectors.core.columns import Array, Columns, Rows
 from detectors.core.event import Event
 from detectors.core.family import Explanation, Family
+from detectors.core.story import Story
 
 EMPTY: Rows = np.zeros(0, np.int64)
 
@@ -85,6 +86,8 @@ class Detector:
     families: ClassVar[tuple[Family, ...]] = ()
     memory: np.dtype[Any] | None = None
     Settings: ClassVar[type[DetectorSettings]] = DetectorSettings
+    #: what it fires on, and what it stays quiet on
+    stories: ClassVar[tuple[Story, ...]] = ()
 
     def __init__(self, settings: DetectorSettings | None = None) -> None:
         self.settings = settings or self.Settings()
