@@ -91,6 +91,7 @@ def test_a_clock_never_goes_backwards() -> None:
     assert clock(heard) == 10 * HOUR
     heard.hear(event(9.5 * HOUR))
     assert clock(heard) == 10 * HOUR
+    assert heard.common.read_clock[heard.row()] == START + 10 * HOUR, "nor does it for what is judged next"
     heard.hear(event(11 * HOUR))
     assert clock(heard) == 11 * HOUR
 
