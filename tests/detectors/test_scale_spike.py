@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.streams import DAY, HOUR, MINUTE, Listening, event
+from detectors.core.scored import Scored
+from tests.support.streams import DAY, HOUR, MINUTE, Listening, event, records
 
 BEFORE = 15 * DAY
 
@@ -73,3 +74,21 @@ def test_it_fires_on_silence(watched: dict[str, bytes]) -> None:
     assert told.observed == 0
     assert told.expected is not None
     assert told.expected > 0
+
+
+def test_the_explanation_is_of_the_deciding_event_however_the_log_was_cut(watched: dict[str, bytes]) -> None:
+    stream = [event(BEFORE + 9 * HOUR + i * 2) for i in range(1200)]
+
+    def told(cut: int) -> list[str]:
+        heard, lines = settled(watched), []
+        for start in range(0, len(stream), cut):
+            for scored in heard.engine.step(records(stream[start : start + cut], heard.offset + start)):
+                lines.append(line(heard, scored))  # noqa: PERF401 - asked while the stream goes on
+        return lines
+
+    def line(heard: Listening, scored: Scored) -> str:
+        return f"{scored.offset} {scored.score:.6g} {heard.engine.explain(scored)}"
+
+    whole, single = told(1200), told(1)
+    assert whole
+    assert whole == single
