@@ -15,7 +15,7 @@ from detectors.core.batch import Batch
 from detectors.core.columns import Array, Columns, Rows
 from detectors.core.detector import NO_MOVES, Detector, Moves, Standing
 from detectors.core.family import Explanation, Family
-from detectors.core.rate_model import RateModel
+from detectors.core.rate_model import SAID, RateModel
 
 _SPAN = {60: "a minute", 600: "ten minutes", 3600: "an hour", 21_600: "six hours", 86_400: "a day"}
 
@@ -26,7 +26,7 @@ class ScaleSpike(Detector):
     name = "scale_spike"
     families = (Family("rate", weight=0.12),)
     model = RateModel()
-    memory = model.memory
+    memory = np.dtype([*model.memory.descr, ("said", "f8", (SAID,))])  # what explains the score that was read last
 
     def start(self, rows: Rows, clocks: Array, mine: Columns) -> None:
         """The lanes begin."""
@@ -38,11 +38,17 @@ class ScaleSpike(Detector):
         if not len(own):
             return NO_MOVES
         moves = self.model.feed(mine, batch.row[own], batch.clock[own], batch.count[own].astype(np.int64))
-        return Moves(own[moves.event], moves.row, np.zeros(len(moves.row), np.int64), moves.score)
+        return Moves(own[moves.event], moves.row, np.zeros(len(moves.row), np.int64), moves.score, moves.said)
+
+    def moved(self, row: int, told: Array, mine: Columns) -> None:
+        """Keep what explains the score at that event."""
+        mine.said[row] = told
 
     def tick(self, rows: Rows, at: Array, mine: Columns) -> Array | None:
         """Close the buckets up to the tick."""
-        return self.model.advance(mine, rows, at)[:, None]
+        scores = self.model.advance(mine, rows, at)
+        mine.said[rows] = self.model.said(mine, rows)
+        return scores[:, None]
 
     def learn(self, rows: Rows, at: Array, mine: Columns) -> None:
         """Buckets that are a day old teach."""
@@ -59,6 +65,7 @@ class ScaleSpike(Detector):
     def restart(self, row: int, at: float, mine: Columns) -> None:
         """Evidence back to rest."""
         self.model.restart(mine, np.array([row]))
+        mine.said[row] = self.model.said(mine, np.array([row]))[0]
 
     def blind(self, rows: Rows, mine: Columns) -> Array | None:
         """An agent whose own worst days leave nothing to be surprised by."""
@@ -66,7 +73,7 @@ class ScaleSpike(Detector):
 
     def explain(self, row: int, at: float, mine: Columns, standings: dict[str, Standing]) -> Explanation:
         """The time scale that says most, its count and the count to be expected."""
-        said = self.model.explain(mine, row, at)
+        said = self.model.explained(mine.said[row], at)
         span = _SPAN.get(said.bucket_seconds, f"{said.bucket_seconds} seconds")
         if said.direction == "silence":
             reason = f"silent for {span}, {said.expected:.3g} actions expected"

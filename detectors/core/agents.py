@@ -88,12 +88,12 @@ class Agents(dict[str, int]):
         """A record of somebody without a row; True when it is time to move in."""
         known = self.newcomers.get(key)
         if known is not None and (known[2] < clock // DAY * DAY - DAY or known[2] - clock > JUMP_MAX):
-            known[:] = [0, clock, clock]
+            known[:] = [0.0, clock, clock]
         if known is None:
             if len(self.newcomers) >= self.newcomers_max:
                 self.strangers += 1
                 return False
-            known = self.newcomers[key] = [0, clock, clock]
+            known = self.newcomers[key] = [0.0, clock, clock]
         known[0] += 1
         known[2] = max(known[2], clock)
         if known[0] < MOVE_IN:

@@ -26,12 +26,16 @@ EMPTY: Rows = np.zeros(0, np.int64)
 
 
 class Moves(NamedTuple):
-    """Sparse changes: at this entry of the batch, this row's score in this family (own number) became this."""
+    """Sparse changes: at this entry of the batch, this row's score in this family (own number) became this.
+
+    `told` has what `explain` needs of each change, for `moved`: memory is ahead of the change by then.
+    """
 
     entry: Rows
     row: Rows
     family: Rows
     score: Array
+    told: Array | None = None
 
 
 NO_MOVES = Moves(EMPTY, EMPTY, EMPTY, np.zeros(0))
@@ -109,6 +113,9 @@ class Detector:
     def stream(self, batch: Batch, mine: Columns) -> Moves:
         """New scores after events of a whole batch."""
         return NO_MOVES
+
+    def moved(self, row: int, told: Array, mine: Columns) -> None:
+        """A change that `stream` told is read: keep for `explain` what was known then, not what came since."""
 
     def start(self, rows: Rows, clocks: Array, mine: Columns) -> None:
         """These agents moved in."""

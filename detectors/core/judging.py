@@ -10,7 +10,7 @@ import numpy as np
 from detectors.core import evidence, guard
 from detectors.core.agents import Who
 from detectors.core.batch import Batch
-from detectors.core.columns import Rows
+from detectors.core.columns import Array, Rows
 from detectors.core.detector import EMPTY, NO_MOVES, RAISED, Exemplar, Hit, Moves
 from detectors.core.digests import mix_one
 from detectors.core.family import PEERS, FirstUse
@@ -19,7 +19,7 @@ from detectors.core.state import EXEMPLARS_MAX, PENDING_MAX, State, Waiting
 
 _VIA = 0x5649410000000000
 _CALLEE = 0x43414C4C00000000
-Candidate = tuple[str, int, float]
+Candidate = tuple[str, int, float, Array | None]
 
 
 class Judge:
@@ -45,14 +45,15 @@ class Judge:
         state, found = self.state, defaultdict[int, list[Candidate]](list)
         for d in range(len(state.detectors)):
             moves = self._stream(d, batch)
-            for entry, family, score in zip(moves.entry.tolist(), moves.family.tolist(), moves.score.tolist(),
-                                            strict=True):
-                found[entry].append(("moved", state.base[d] + family, score))
+            told = moves.told if moves.told is not None else [None] * len(moves.entry)
+            for entry, family, score, one in zip(moves.entry.tolist(), moves.family.tolist(), moves.score.tolist(), told,
+                                                 strict=True):
+                found[entry].append(("moved", state.base[d] + family, score, one))
             for entry in self._wants(d, batch).tolist():
-                found[entry].append(("judge", d, 0.0))
+                found[entry].append(("judge", d, 0.0, None))
         for kind, entries in self._first_uses(batch):
             for entry in entries.tolist():
-                found[entry].append((kind, state.hits[kind], 0.0))
+                found[entry].append((kind, state.hits[kind], 0.0, None))
         return found
 
     def _stream(self, d: int, batch: Batch) -> Moves:
@@ -94,10 +95,12 @@ class Judge:
         if not candidates:
             return
         calm = state.announced_work(row, hit.clock)
-        for kind, number, score in candidates:
+        for kind, number, score, told in candidates:
             if kind == "moved":
                 excused = calm and not state.families[number][1].gate
                 state.value[row, number] = 0.0 if excused else score
+                if told is not None:
+                    self._keep(row, state.families[number][0], told)
             elif kind == "judge":
                 self._judge_own(number, hit)
             elif kind == "scope":
@@ -109,6 +112,10 @@ class Judge:
         state.rebound(row)
         if state.common.bound[row] >= state.settings.interesting or state.common.level[row]:
             yield self.score(row, hit.clock, hit.n, batch, entry)
+
+    def _keep(self, row: int, d: int, told: Array) -> None:
+        state = self.state
+        guard.call(state, d, np.array([row]), state.detectors[d].moved, row, told, state.mine[d])
 
     def _is_news(self, batch: Batch, entry: int, kind: str) -> bool:
         """Whether a first use still is one: an entry before it in the batch may have been the first."""

@@ -12,8 +12,20 @@ QUIET = 0.5  # a score up to this is rest: it is not reported and carries no exp
 CHUNK = 2048  # rows at a time: small enough for the cache
 
 
+#: what a lane shows, and what a sentence about it needs, at one event
+SHOWN = np.dtype([("score", "f8"), ("seen", "f8"), ("due", "f8"), ("since", "f8")])
+
+
+def shown(mine: Any, rows: Ints, j: int) -> Array:
+    """What lane j shows of these rows now."""
+    now = np.empty(len(rows), SHOWN)
+    now["score"], now["seen"] = mine.shown[rows, j], mine.seen[rows, j]
+    now["due"], now["since"] = mine.due[rows, j], mine.since[rows, j]
+    return now
+
+
 def feed_lane(lane: Lane, mine: Any, row: Ints, when: Ints, many: Ints, leader: Ints) -> tuple[Array, Array]:
-    """Shown score of one lane after each event (events sorted by row), and at which it was judged anew."""
+    """What one lane shows after each event (events sorted by row), and at which it was judged anew."""
     j, n = lane.number, len(row)
     bucket = np.maximum(when // lane.seconds, mine.bucket[row, j])
     cut = np.concatenate(([True], (row[1:] != row[:-1]) | (bucket[1:] != bucket[:-1])))
@@ -21,7 +33,7 @@ def feed_lane(lane: Lane, mine: Any, row: Ints, when: Ints, many: Ints, leader: 
     stop = np.append(start[1:], n)
     total = np.cumsum(many)
     through = total - np.repeat(total[start] - many[start], stop - start)  # actions in the visit up to the event
-    value, judged = mine.shown[row, j], np.zeros(n, np.bool_)
+    value, judged = shown(mine, row, j), np.zeros(n, np.bool_)
     turn = np.arange(len(start)) - np.searchsorted(start, leader[start])
     for k in range(int(turn.max()) + 1):
         visits = np.flatnonzero(turn == k)
@@ -38,7 +50,7 @@ def _visit(lane: Lane, mine: Any, row: Ints, bucket: Ints, through: Ints, visits
     who = row[opening]
     closed = mine.bucket[who, j] < bucket[opening]
     advance_lane(lane, mine, who[closed], bucket[opening[closed]])
-    value[opening[closed]] = mine.shown[who[closed], j]
+    value[opening[closed]] = shown(mine, who[closed], j)
     judged[opening[closed]] = True
     held = mine.count[who, j].astype(np.int64)
     size = stop[visits] - opening
@@ -54,7 +66,7 @@ def _visit(lane: Lane, mine: Any, row: Ints, bucket: Ints, through: Ints, visits
         lead = np.concatenate(([True], row[event[hot[1:]]] != row[event[hot[:-1]]]))
         now = hot[lead]
         _trip(lane, mine, row[event[now]], after[now], b[now])
-        value[event[now]] = mine.shown[row[event[now]], j]
+        value[event[now]] = shown(mine, row[event[now]], j)
         judged[event[now]] = True
         hot = hot[~lead]
     mine.count[who, j] = np.minimum(held + through[stop[visits] - 1], 0xFFFFFFFF)

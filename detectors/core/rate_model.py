@@ -11,7 +11,7 @@ import numpy as np
 
 from detectors.core import rate_offset
 from detectors.core.rate_bins import BINS, CONTEXTS, DAY_SECONDS, HOUR_SECONDS, ROWS, Array, Ints, falls
-from detectors.core.rate_judge import CHUNK, QUIET, advance_lane, feed_lane
+from detectors.core.rate_judge import CHUNK, QUIET, SHOWN, advance_lane, feed_lane, shown
 from detectors.core.rate_lane import ALTERNATIVES, TAUGHT_NOT, Lane
 from detectors.core.rate_learn import LATE_HOURS, learn
 
@@ -21,11 +21,16 @@ VIEW_CHUNK = 256
 
 
 class Moves(NamedTuple):
-    """Scores that moved: index of the event in the input, the agent's row, and its score after that event."""
+    """Scores that moved: index of the event in the input, the agent's row, its score and what explains it by then."""
 
     event: Ints
     row: Ints
     score: Array
+    said: Array
+
+
+#: a row of what explains a score: seconds of a bucket, events seen in it, events due, epoch seconds since when
+SAID = 4
 
 
 class Explanation(NamedTuple):
@@ -104,23 +109,23 @@ class RateModel:
     def feed(self, mine: Any, rows: Ints, at: Array, counts: Ints) -> Moves:
         """Judge events in log order; `counts` is how many actions each stands for, `at` never falls for a row."""
         if not len(rows):
-            return Moves(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+            return Moves(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros((0, SAID)))
         order = np.argsort(rows, kind="stable")
         row, when, many = rows[order], at[order].astype(np.int64), counts[order].astype(np.int64)
         first = np.concatenate(([True], row[1:] != row[:-1]))
         leader = np.maximum.accumulate(np.where(first, np.arange(len(row)), 0))
         before = self._combined(mine.shown[row])
-        shown = np.empty((len(row), len(self.lanes)))
+        after = np.empty((len(row), len(self.lanes)), SHOWN)
         moved = np.zeros(len(row), np.bool_)
         for lane in self.lanes:
-            shown[:, lane.number], judged = feed_lane(lane, mine, row, when, many, leader)
+            after[:, lane.number], judged = feed_lane(lane, mine, row, when, many, leader)
             moved |= judged
         np.add.at(mine.today, row, many)
-        score = self._combined(shown)
+        score = self._combined(after["score"])
         before[1:] = np.where(first[1:], before[1:], score[:-1])
         told = np.flatnonzero(moved & (score != before) & (np.maximum(score, before) > QUIET))
         told = told[np.argsort(order[told])]
-        return Moves(order[told], row[told], score[told])
+        return Moves(order[told], row[told], score[told], self._said(after[told]))
 
     def advance(self, mine: Any, rows: Ints, at: Array) -> Array:
         """Close everything up to these times (once an hour of each agent's clock); the scores then."""
@@ -175,11 +180,25 @@ class RateModel:
 
     def explain(self, mine: Any, row: int, at: float) -> Explanation:
         """What moved this agent's score most, on the time scale that counts most now."""
-        lane = self.lanes[int(np.argmax(mine.shown[row]))]
-        j = lane.number
-        seen, due, since = int(mine.seen[row, j]), float(mine.due[row, j]), int(mine.since[row, j])
+        return self.explained(self.said(mine, np.array([row]))[0], at)
+
+    def said(self, mine: Any, rows: Ints) -> Array:
+        """What explains the scores of these rows now [row, SAID]."""
+        return self._said(np.stack([shown(mine, rows, lane.number) for lane in self.lanes], axis=1))
+
+    def _said(self, after: Array) -> Array:
+        """Of what all lanes show: the part of the one that shows most."""
+        best = np.argmax(after["score"], axis=1)
+        most = after[np.arange(len(after)), best]
+        seconds = np.array([float(lane.seconds) for lane in self.lanes])
+        return np.stack([seconds[best], most["seen"], most["due"], most["since"]], axis=1)
+
+    @staticmethod
+    def explained(said: Array, at: float) -> Explanation:
+        """A row of `said` by name; `at` is told where it holds no time."""
+        seconds, seen, due, since = said.tolist()
         direction = "up" if seen > due else "down" if seen else "silence"
-        return Explanation(seen, due, lane.seconds, since or int(at), direction)
+        return Explanation(int(seen), due, int(seconds), int(since) or int(at), direction)
 
     def _combined(self, shown: Array) -> Array:
         return np.add.accumulate(shown, axis=1)[:, -1] / len(self.lanes)

@@ -176,7 +176,7 @@ def play(log: list[tuple[Array, Array, Array]], n: int, cuts: np.random.Generato
             at = sorted(cuts.integers(0, len(rows), 4).tolist()) if cuts else []
         for low, high in zip([0, *at], [*at, len(rows)], strict=True):
             found = model.feed(mine, rows[low:high], times[low:high], counts[low:high])
-            moves += [(hour, i + low, r, s) for i, r, s in zip(*(x.tolist() for x in found), strict=True)]
+            moves += [(hour, i + low, r, s) for i, r, s in zip(*(x.tolist() for x in found[:3]), strict=True)]
         tick(model, mine, np.arange(n), MONDAY + (hour + 1) * HOUR)
     return moves, state(mine)
 
