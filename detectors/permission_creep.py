@@ -11,6 +11,7 @@ from __future__ import annotations
 from detectors.core.columns import Columns
 from detectors.core.detector import Detector, Hit, Standing
 from detectors.core.family import PEERS, Explanation, Family, Mark
+from detectors.core.story import Story, act
 
 PRIVILEGE = Mark("privilege", drift=(0.5, 0.5), usual=(0.8, 0.2))
 
@@ -20,8 +21,18 @@ class PermissionCreep(Detector):
 
     name = "permission_creep"
     families = (
-        Family("own", weight=0.12, gate=True, hit="scope", prior=(0.3, 1500.0), marks=(PRIVILEGE, PEERS)),
+        Family("own", weight=0.18, excite=0.06, gate=True, hit="scope", prior=(0.3, 1500.0), marks=(PRIVILEGE, PEERS)),
         Family("via", weight=0.06, hit="via", prior=(0.3, 1500.0), marks=(PRIVILEGE,)),
+    )
+
+    stories = (
+        Story("a new privileged permission every two hours", fires=True, usual=(act(1200, "crm:read"),),
+              drift=(act(7200, "iam:grant{k}", privileged=True),)),
+        Story("new permissions through a delegate", fires=True,
+              usual=(act(1200, "crm:read"), act(3600, "tool:run", agent="crm/tool", via=["crm/anna"])),
+              drift=(act(3600, "payments:send{k}", agent="crm/tool", via=["crm/anna"], privileged=True),)),
+        Story("more of the same", fires=False, usual=(act(1200, "crm:read"), act(1800, "crm:write")),
+              drift=(act(60, "crm:write"),)),
     )
 
     def classify(self, family: Family, hit: Hit) -> dict[str, int] | None:
