@@ -99,7 +99,7 @@ def _sound_rows(batch: Any) -> list[Row]:
         raise CorruptRecordError(f"the batch at offset {batch.base_offset} is malformed") from error
 
 
-def rows(batch: Any) -> list[Row]:
+def rows(batch: Any) -> list[Row]:  # noqa: PLR0912 -- numbers are read in place
     """The rows of a batch of format 2. Raises IndexError or ValueError for one that is malformed."""
     batch._maybe_uncompress()  # noqa: SLF001  # covered by the check in `lean`
     data, at = bytes(batch._buffer), batch._pos  # noqa: SLF001
@@ -109,7 +109,12 @@ def rows(batch: Any) -> list[Row]:
     found: list[Row] = []
     add = found.append
     for _ in range(batch.records_count):
-        length, at = _varint(data, at)
+        # Most lengths and offsets take two bytes; reading them in place saves calls, a tenth of what reading costs.
+        byte, more = data[at], data[at + 1]
+        if byte > 127 and more < 128:
+            length, at = (byte & 127 | more << 7) >> 1 ^ -(byte & 1), at + 2
+        else:
+            length, at = _varint(data, at)
         end = at + length
         at += 1  # attributes: none are defined
         if appended:
@@ -119,11 +124,21 @@ def rows(batch: Any) -> list[Row]:
         else:
             delta, at = _varint(data, at)
             time = stamp + delta
-        number, at = _varint(data, at)
-        size, at = _varint(data, at)
-        if size > 0:
-            at += size  # the key
-        size, at = _varint(data, at)
+        byte, more = data[at], data[at + 1]
+        if byte > 127 and more < 128:
+            number, at = (byte & 127 | more << 7) >> 1 ^ -(byte & 1), at + 2
+        else:
+            number, at = _varint(data, at)
+        if data[at] == 1:
+            at += 1  # no key
+        else:
+            size, at = _varint(data, at)
+            at += max(size, 0)
+        byte, more = data[at], data[at + 1]
+        if byte > 127 and more < 128:
+            size, at = (byte & 127 | more << 7) >> 1 ^ -(byte & 1), at + 2
+        else:
+            size, at = _varint(data, at)
         if at + max(size, 0) > end or end > len(data):
             raise ValueError(f"a record of the batch at offset {base} is longer than it says")
         add((base + number, time, appended, data[at : at + size] if size > 0 else b""))
