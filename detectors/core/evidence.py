@@ -57,15 +57,13 @@ def settled(m: list[float], lapse: float, chances: float, q: float) -> list[floa
     """The M_i after `lapse` months and `chances` opportunities without a hit."""
     if lapse <= 0 and chances <= 0:
         return m
-    out, rates = [], alternatives(q)
-    for i, value in enumerate(m):
-        h = lapse + chances * max(rates[i % RATES] - q, 0.0)
-        if h < 1e-12:
-            out.append(value)
-            continue
-        keep = exp(-h) if h < 700 else 0.0
-        out.append(value * keep + lapse / h * (1.0 - keep))
-    return out
+    kept, gained = [], []
+    for rate in alternatives(q):
+        h = lapse + chances * max(rate - q, 0.0)
+        keep = 1.0 if h < 1e-12 else exp(-h) if h < 700 else 0.0
+        kept.append(keep)
+        gained.append(0.0 if h < 1e-12 else lapse / h * (1.0 - keep))
+    return [value * kept[i % RATES] + gained[i % RATES] for i, value in enumerate(m)]
 
 
 def hit(column: Array, row: int, time: float, n: float, mark: float, peers: float, excite: float = 0.1) -> float:
@@ -106,6 +104,8 @@ def settle(column: Array, rows: Rows, times: Array, n: Array, teaching: Array) -
     Opportunities of agents that are not `teaching` do not count when the rate is learnt, as their hits do not: else
     suspicion would feed itself.
     """
+    if not len(rows):
+        return np.zeros(0)
     e = column[rows]
     e["n0"] += np.where(teaching, 0.0, np.maximum(n - e["n"], 0.0))
     q = e["q"]
@@ -116,16 +116,15 @@ def settle(column: Array, rows: Rows, times: Array, n: Array, teaching: Array) -
     low = np.minimum(safe, 0.3)
     top = np.maximum(0.5, np.minimum(0.95, 3 * low))
     root = np.sqrt(np.sqrt(top / low))
-    rates = (low * root, low * root * root, low * root * root * root, top)
-    total = np.zeros(len(rows))
-    for i in range(2 * RATES):
-        h = lapse / MONTH + chances * np.maximum(rates[i % RATES] - safe, 0.0)
-        small = h < 1e-12
-        divisor = np.where(small, 1.0, h)
-        keep = np.where(h < 700, exp(-np.minimum(h, 700.0)), 0.0)
-        new = e["m"][:, i] * keep + lapse / MONTH / divisor * (1.0 - keep)
-        e["m"][:, i] = np.where(small | ~known, e["m"][:, i], new)
-        total = total + e["m"][:, i]
+    rates = np.stack((low * root, low * root * root, low * root * root * root, top), axis=1)
+    h = (lapse / MONTH)[:, None] + chances[:, None] * np.maximum(rates - safe[:, None], 0.0)
+    still = (h < 1e-12) | ~known[:, None]
+    keep = np.where(h < 700, exp(-np.minimum(h, 700.0)), 0.0)
+    gain = (lapse / MONTH)[:, None] / np.where(still, 1.0, h) * (1.0 - keep)
+    for half in (slice(0, RATES), slice(RATES, 2 * RATES)):
+        m = e["m"][:, half]
+        e["m"][:, half] = np.where(still, m, m * keep + gain)
+    total = np.add.accumulate(e["m"], axis=1)[:, -1]
     e["heat"] = e["heat"] * exp(-np.minimum(lapse / HOUR, 700.0))
     e["due"] += chances * q
     e["time"], e["n"] = times, n
@@ -135,6 +134,8 @@ def settle(column: Array, rows: Rows, times: Array, n: Array, teaching: Array) -
 
 def hold(column: Array, rows: Rows, times: Array, n: Array) -> None:
     """Time and opportunities pass that neither weigh nor teach: a contained agent's evidence stands as it is."""
+    if not len(rows):
+        return
     e = column[rows]
     e["n0"] += np.maximum(n - e["n"], 0.0)
     e["time"], e["n"] = times, n
@@ -161,6 +162,8 @@ def freeze(column: Array, rows: Rows, times: Array, n: Array, hits: Array, count
 
 def relearn(column: Array, rows: Rows) -> None:
     """Move q to what the reference and the learnt hits say, never past the bound; the rows must be settled."""
+    if not len(rows):
+        return
     e = column[rows]
     q = (e["alpha"] + e["hits"]) / (e["alpha"] + e["beta"] + np.maximum(e["n"] - e["n0"], 0.0))
     e["q"] = np.where(e["q"] > 0, np.minimum(np.maximum(q, 1e-9), e["cap"]), 0.0)
