@@ -16,6 +16,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "kafka: needs a real Apache Kafka broker (Java and Maven, or DRIFTD_TEST_KAFKA=host:port)",
         "slow: takes more than ten seconds",
         "chaos: kills processes at random instants",
+        "campaign: the same for long (DRIFTD_KILLS=100 pytest -m campaign); not in the default run",
     ):
         config.addinivalue_line("markers", mark)
 

@@ -378,7 +378,8 @@ class Daemon:
             source, _ = self._places[partition]
             state = stream.pipeline.engine.state
             late = state.hour >= 0 and int(now // HOUR) > state.hour
-            if late and not stream.recovering and not source.lag().get(partition, 0):
+            # a partition whose lag is not known may have records that came before now
+            if late and not stream.recovering and source.lag().get(partition) == 0:
                 for step in stream.put([Tick(now)]):
                     self._decide(stream, step)
 
