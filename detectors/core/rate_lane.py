@@ -23,9 +23,11 @@ from detectors.core.rate_bins import (
     Array,
     Ints,
     bins,
+    firsts,
     hour_rows,
     level_rows,
     quarter_rows,
+    sums,
     tails,
 )
 
@@ -95,7 +97,7 @@ class Lane:
         """Store what is expected of the open buckets, and from which bin on the tripwire lies."""
         j = self.number
         counts = mine.counts[rows[:, None], j, self._open_rows(mine, rows)]
-        totals = counts.sum(axis=2, dtype=np.int64)
+        totals = sums(counts)
         trust = mine.lean[rows, j].astype(np.float64)
         share = trust[:, 1 : 1 + self.contexts] / (totals + 2)
         alone = trust[:, :1].copy()
@@ -123,7 +125,7 @@ class Lane:
         """Lean on the contexts that foresaw this bucket; the learnt trust draws back."""
         j, where = self.number, self._open_rows(mine, rows)
         tables = mine.counts[rows[:, None], j, where]
-        totals = tables.sum(axis=2, dtype=np.int64)
+        totals = sums(tables)
         lean = mine.lean[rows, j, : 1 + self.contexts].astype(np.float64)
         lean[:, 1:] *= (tables[np.arange(len(rows)), :, b] / base[:, None] + 2) / (totals + 2)
         lean /= np.add.accumulate(lean, axis=1)[:, -1:]
@@ -211,9 +213,9 @@ class Lane:
         least = trust[:, :1] * least_base[:, None] + np.zeros((1, width))
         n = np.arange(len(rows))[:, None]
         for e, (counts, pick) in enumerate(tables):
-            weight = trust[:, 1 + e : 2 + e] / (counts.sum(axis=2, dtype=np.int64) + 2)
+            weight = trust[:, 1 + e : 2 + e] / (sums(counts) + 2)
             p0 += (weight * (counts[:, :, 0] + 2 * base[:, :1]))[n, pick]
-            few = counts[:, :, :4].sum(axis=2, dtype=np.int64)
+            few = firsts(counts)
             least += (weight * (few + 2 * least_base[:, None]))[n, pick]
         expected = mine.expected[rows, j]  # of the open bucket, the first of them
         p0[:, 0], least[:, 0] = expected[:, 0], ((expected[:, 0] + expected[:, 1]) + expected[:, 2]) + expected[:, 3]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from detectors.core.rate_bins import BINS, DAY_SECONDS, HOUR_SECONDS, ROWS, Array, Ints, falls
+from detectors.core.rate_bins import BINS, DAY_SECONDS, HOUR_SECONDS, ROWS, Array, Ints, falls, sums
 from detectors.core.rate_lane import BIN_MASK, LEVEL_STEP, TAUGHT_NOT, Lane
 
 LATE_HOURS = 26  # what has not been learnt by then never is
@@ -47,7 +47,7 @@ def _learn_block(lane: Lane, mine: Any, rows: Ints, start: Ints, stop: Ints) -> 
         _held(lane, mine, rows, bucket - lane.buckets_a_day),
     )
     base = lane.base(mine, rows)[np.arange(len(rows))[:, None], b]
-    totals = mine.counts[rows, j].sum(axis=2, dtype=np.int64)[np.arange(len(rows))[:, None, None], where]
+    totals = sums(mine.counts[rows, j])[np.arange(len(rows))[:, None, None], where]
     seen = mine.counts[rows[:, None, None], j, where, b[:, :, None]]
     better = (seen / base[:, :, None] + 2) / (totals + 2)  # fit of each context over that of none
     _trust(lane, mine, rows, np.where(taught[:, :, None], better, 1.0))
