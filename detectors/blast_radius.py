@@ -16,6 +16,7 @@ from detectors.core.detector import Detector, Hit, Standing
 from detectors.core.evidence import MONTH, SCORE_MAX
 from detectors.core.exact import exp, log
 from detectors.core.family import Explanation, Family
+from detectors.core.story import Story, act
 
 WINDOWS = (3600.0, 86_400.0)
 NAMES = ("hour", "day")
@@ -46,6 +47,13 @@ class BlastRadius(Detector):
         ("shape", "f8", (2,)),  # r of the negative binomial
         ("since", "f8"),
     ])
+
+    stories = (
+        Story("two deletions a minute", fires=True, usual=(act(1200, "crm:read"), act(43_200, "crm:delete", effect="delete")),
+              drift=(act(30, "crm:delete", effect="delete"),)),
+        Story("reads are no deletions", fires=False, usual=(act(1200, "crm:read"), act(43_200, "crm:delete", effect="delete")),
+              drift=(act(30, "crm:read", effect="read"), act(60, "crm:delete", effect="delete", outcome="denied"))),
+    )
 
     def start(self, rows: Rows, clocks: Array, mine: Columns) -> None:
         """Windows begin at the first record."""

@@ -16,6 +16,7 @@ from detectors.core.columns import Array, Columns, Rows
 from detectors.core.detector import NO_MOVES, Detector, Moves, Standing
 from detectors.core.family import Explanation, Family
 from detectors.core.rate_model import SAID, RateModel
+from detectors.core.story import Story, act
 
 _SPAN = {60: "a minute", 600: "ten minutes", 3600: "an hour", 21_600: "six hours", 86_400: "a day"}
 
@@ -27,6 +28,11 @@ class ScaleSpike(Detector):
     families = (Family("rate", weight=0.12),)
     model = RateModel()
     memory = np.dtype([*model.memory.descr, ("said", "f8", (SAID,))])  # what explains the score that was read last
+
+    stories = (
+        Story("sixty times as many", fires=True, usual=(act(600, "crm:read"),), drift=(act(10, "crm:read"),), days=0.1),
+        Story("a steady agent goes on", fires=False, usual=(act(600, "crm:read"),), drift=()),
+    )
 
     def start(self, rows: Rows, clocks: Array, mine: Columns) -> None:
         """The lanes begin."""

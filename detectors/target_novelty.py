@@ -13,6 +13,7 @@ from detectors.core.columns import Columns
 from detectors.core.detector import Detector, Hit, Standing
 from detectors.core.event import Origin
 from detectors.core.family import PEERS, Explanation, Family, Mark
+from detectors.core.story import Story, act
 
 #: the request named the target; it was copied from a tool's output; from an output that is not trusted
 PROVENANCE = Mark("provenance", drift=(0.10, 0.60, 0.30), usual=(0.70, 0.25, 0.05))
@@ -35,6 +36,14 @@ class TargetNovelty(Detector):
     families = (
         Family("area", weight=0.05, hit="area", marks=(PROVENANCE, PEERS), prior=(0.3, 150.0), excite=0.3, rate_max=0.05),
         Family("item", weight=0.03, hit="item", marks=(PROVENANCE, PEERS), prior=(0.3, 30.0), excite=0.5, rate_max=0.05),
+    )
+
+    stories = (
+        Story("targets that an untrusted output named", fires=True, usual=(act(600, "files:read", target="files/notes"),),
+              drift=(act(3600, "files:send", target="drop{k}/box",
+                         origin={"from": "web", "trusted": False, "in_request": False}),)),
+        Story("new targets at their usual pace", fires=False, usual=(act(1200, "crm:read", target="crm/{k}"),),
+              drift=(act(3600, "crm:write", target="crm/{k}"),)),
     )
 
     def classify(self, family: Family, hit: Hit) -> dict[str, int] | None:

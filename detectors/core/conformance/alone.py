@@ -12,7 +12,7 @@ from detectors.core.inputs import CohortVersion
 from detectors.core.records import Records
 
 #: agents of a stream that are replayed by themselves
-AGENTS_MAX = 12
+AGENTS_MAX = 6
 
 
 def stands_alone(case: Case, seed: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from detectors.core.columns import Array
-from detectors.core.conformance.case import Case, Failed, play
+from detectors.core.conformance.case import Case, Failed, play, whole
 from detectors.core.conformance.witness import Witness
 from detectors.core.detector import Detector
 from detectors.core.snapshot import Fields, Shard
@@ -20,14 +20,14 @@ _OLD = "of_old"
 
 def round_trip(case: Case, seed: int) -> None:
     """A dump that is loaded dumps the same bytes."""
-    parts = play(case.run(), case.stream(seed)).state
+    parts = whole(case, seed).state
     _expect(_reloaded(case, parts), parts, "a dump that was loaded")
 
 
 def migrates(case: Case, seed: int) -> None:
     """Memory of an older version comes through `migrate`, where a field was renamed."""
     kind = case.kinds[0]
-    parts = play(case.run(), case.stream(seed)).state
+    parts = whole(case, seed).state
     names = kind.memory.names or () if kind.memory is not None else ()
     if not names:
         return
@@ -54,7 +54,7 @@ class _Renames:
 def lacks(case: Case, seed: int) -> None:
     """A field that an older dump lacks starts at zero, and the run goes on."""
     kind = case.kinds[0]
-    parts = play(case.run(), case.stream(seed)).state
+    parts = whole(case, seed).state
     short = _edited(parts, kind.name, lambda memory: (memory[0], dict(list(memory[1].items())[1:])))
     run = case.run()
     run.load(short)
@@ -64,7 +64,7 @@ def lacks(case: Case, seed: int) -> None:
 def refuses_newer(case: Case, seed: int) -> None:
     """State of a newer version is not guessed at."""
     kind = case.kinds[0]
-    parts = play(case.run(), case.stream(seed)).state
+    parts = whole(case, seed).state
     newer = _edited(parts, kind.name, lambda memory: (kind.version + 1, memory[1]))
     try:
         case.run().load(newer)
@@ -77,7 +77,7 @@ def added_and_removed(case: Case, seed: int) -> None:
     """A detector that comes between dump and load, and one that goes, leave the others' state as it is."""
     records = case.stream(seed)
     more = replace(case, kinds=(Witness, *case.kinds))
-    few, many = play(case.run(), records).state, play(more.run(), records).state
+    few, many = whole(case, seed).state, play(more.run(), records).state
     name = case.kinds[0].name
     for parts, other, what in ((few, more, "added"), (many, case, "removed")):
         found = _reloaded(other, parts)

@@ -51,7 +51,7 @@ def checks(kind: type[Detector], stream: Stream, draw: Callable[[int], Draw], *,
 def of_case(case: Case, seed: int) -> Iterator[Check]:
     """What holds for any detectors together, and for whatever listens to them."""
     yield Check("cut-invariant", partial(cutting.cut_invariant, case, seed))
-    yield Check("one-by-one", partial(cutting.one_by_one, case, seed))
+    yield Check("cut-small", partial(cutting.cut_small, case, seed))
     yield Check("crash-proof", partial(cutting.crash_proof, case, seed, everything=True))
     yield Check("crash-proof-from-changes", partial(cutting.crash_proof, case, seed, everything=False))
     yield Check("alone", partial(alone.stands_alone, case, seed))
