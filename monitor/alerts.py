@@ -104,7 +104,7 @@ class AlertBook:
     def _open(self, scored: Scored, level: int, explain: Explain) -> Decision:
         common, row = self.common, scored.row
         if scored.offset is not None and scored.index is not None:
-            identity = ids.of_event("alert", self.source, scored.offset, scored.index, scored.tenant, scored.agent)
+            identity = ids.of_event("alert", scored.source or self.source, scored.offset, scored.index, scored.tenant, scored.agent)
         else:
             identity = ids.of_timer("alert", scored.tenant, scored.agent, scored.tick or scored.clock, "score")
         common.alert[row] = np.frombuffer(identity, np.uint8)

@@ -46,6 +46,8 @@ class Incidents:
     def __init__(self) -> None:
         self.open: dict[str, Open] = {}
         self.of_alert: dict[str, str] = {}
+        #: incidents with an open alert, by id
+        self.formed: dict[str, Open] = {}
 
     def note(self, alert: Alert, clock: float, causes: list[tuple[Cause, str, int]]) -> Incident | None:
         """An alert opened or rose; `causes` are (cause, name, number of agents that share it)."""
@@ -60,9 +62,16 @@ class Incidents:
                 return self._say(entry, alert)
         return None
 
-    def forget(self, alert: str) -> None:
-        """An alert was resolved."""
-        self.of_alert.pop(alert, None)
+    def forget(self, alert: Alert) -> Incident | None:
+        """An alert was resolved; the line that says so when it was the last one of its incident."""
+        incident = self.of_alert.pop(alert.id, None)
+        if incident is None or incident in self.of_alert.values():
+            return None
+        entry = self.formed.pop(incident)
+        self.open = {key: other for key, other in self.open.items() if other.incident != incident}
+        agents = tuple(dict.fromkeys(o.agent for o in entry.onsets))
+        return Incident(id=incident, time=alert.time, state="resolved", cause=entry.cause, name=entry.name,
+                        tenant=entry.tenant, level=LEVELS[entry.rank - 1], agents=agents[:20], agents_total=len(agents))
 
     def _entry(self, cause: Cause, name: str, tenant: str, clock: float) -> Open:
         key = f"{cause}\0{tenant}\0{name}"
@@ -77,7 +86,10 @@ class Incidents:
 
     @staticmethod
     def _add(entry: Open, onset: Onset) -> None:
-        entry.onsets = [o for o in entry.onsets if o.alert != onset.alert]
+        for i, known in enumerate(entry.onsets):
+            if known.alert == onset.alert:  # it rose: its onset stays when it was
+                entry.onsets[i] = Onset(known.clock, known.alert, known.agent, max(known.rank, onset.rank))
+                return
         if len(entry.onsets) < ONSETS_MAX:
             entry.onsets.append(onset)
 
@@ -88,6 +100,7 @@ class Incidents:
         first = entry.incident is None
         if entry.incident is None:
             entry.incident = ids.of_incident(entry.cause, entry.name, entry.onsets[0].alert)
+        self.formed[entry.incident] = entry
         for onset in entry.onsets:
             self.of_alert.setdefault(onset.alert, entry.incident)
         if not first and rank <= entry.rank and len(agents) < 2 * entry.told:
@@ -100,8 +113,12 @@ class Incidents:
 
     def dump(self) -> bytes:
         """Everything, for the snapshot."""
-        return msgspec.json.encode((self.open, self.of_alert))
+        return msgspec.json.encode((self.open, self.of_alert, self.formed))
 
     def load(self, dumped: bytes) -> None:
         """Put back what `dump` gave."""
-        self.open, self.of_alert = msgspec.json.decode(dumped, type=tuple[dict[str, Open], dict[str, str]])
+        kind = tuple[dict[str, Open], dict[str, str], dict[str, Open]]
+        self.open, self.of_alert, self.formed = msgspec.json.decode(dumped, type=kind)
+        for key, entry in self.open.items():  # one object, as it was
+            if entry.incident in self.formed:
+                self.open[key] = self.formed[entry.incident]

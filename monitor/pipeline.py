@@ -141,7 +141,9 @@ class Pipeline:
                 self.unsaid["incident"] += 1
             said.append(Said(line, joined is None and self._notify(line, scored), *place))
         if line is not None and line.state == "resolved":
-            self.fleet.incidents.forget(line.id)
+            over = self.fleet.incidents.forget(line)
+            if over is not None:
+                said.append(Said(over, self._notify(over, scored), *place))
             said += [Said(step, True, *place) for step in self.fleet.ladder.alert_resolved(self._subject(scored, heard.alert, age_seconds))]
         elif heard.alert is not None:
             said += [Said(step, True, *place) for step in self.fleet.ladder.decide(self._subject(scored, heard.alert, age_seconds))]
@@ -168,7 +170,7 @@ class Pipeline:
         common, row = self.engine.state.common, scored.row
         self._count()
         if scored.offset is not None and scored.index is not None:
-            identity = ids.of_event("containment", self.source, scored.offset, scored.index, scored.tenant, scored.agent)
+            identity = ids.of_event("containment", scored.source or self.source, scored.offset, scored.index, scored.tenant, scored.agent)
         else:
             identity = ids.of_timer("containment", scored.tenant, scored.agent, scored.tick or scored.clock, "gate")
         frozen = float(common.frozen_at[row])
@@ -210,7 +212,7 @@ class Pipeline:
         """A record of another partition in which agents of this one stand in `via`."""
         records = Records([decode(given.content)], [given.content], [given.offset], [given.index], [given.arrival],
                           [given.arrival], given.attested)
-        return self._gather(self.engine.delegated(records), 0.0)
+        return self._gather(_from(given.source, self.engine.delegated(records)), 0.0)
 
     def _direct(self, directive: Directive, offset: int, *, leads: bool) -> Outcome:
         time = seconds_of(directive.time)
@@ -262,3 +264,10 @@ class Pipeline:
                 return Outcome(self._decide(_Heard(scored, Decision(Why.RESOLVED, line), line.id), 0.0))
         self.unsaid["unknown_alert"] += 1
         return Outcome()
+
+
+def _from(source: str, scores: Iterator[Scored]) -> Iterator[Scored]:
+    """Scores whose deciding events stand in another source: ids are made of where an event stands."""
+    for scored in scores:
+        scored.source = source
+        yield scored

@@ -34,10 +34,17 @@ class Silences:
         self.all = msgspec.json.decode(dumped, type=list[tuple[float, Match]])
 
 
+def _role_of(incident: Incident) -> str | None:
+    """The role that an incident is about, where its cause tells."""
+    if incident.cause == "role":
+        return incident.name
+    return incident.name.rpartition(" ")[0] if incident.cause == "version" else None
+
+
 def _matches(match: Match, line: Alert | Incident) -> bool:
     if isinstance(line, Incident):
         return match.agent is None and match.detector is None and match.level in (None, line.level) and (
-            match.tenant in (None, line.tenant)) and (match.role is None or (line.cause == "role" and line.name == match.role))
+            match.tenant in (None, line.tenant)) and (match.role is None or _role_of(line) == match.role)
     names = {share.name for share in line.detectors}
     return (
         match.tenant in (None, line.tenant)

@@ -7,7 +7,7 @@ import re
 import msgspec
 
 
-class BadRecord(ValueError):  # noqa: N818 -- a word of the contract
+class BadRecord(ValueError):
     """A record that breaks the contract. `reason` is one of a closed set: a word, mostly with the field it is about."""
 
     def __init__(self, reason: str) -> None:

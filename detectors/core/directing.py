@@ -19,7 +19,7 @@ from detectors.core.inputs import (
     Release,
     Uncontain,
 )
-from detectors.core.judging import Judge
+from detectors.core.judging import Judge, borrowed
 from detectors.core.scored import Scored
 from detectors.core.state import State
 from detectors.core.ticks import Ticks
@@ -92,9 +92,10 @@ class Directing:
         brings, until = directive.brings, time + RELEASE_DAYS * DAY
         expected = state.expected.setdefault(role, {})
         for action in brings.actions:
-            expected[state.scopes[state.rules.derive(action, None, None, None, directive.role)[0]]] = until
+            derived = state.rules.derive(action, None, None, None, directive.role)[0]
+            expected |= dict.fromkeys(_scopes(state.scopes[derived]), until)
         for scope in brings.scopes:
-            expected[state.scopes[scope]] = until
+            expected |= dict.fromkeys(_scopes(state.scopes[scope]), until)
         for target in brings.targets:
             expected[state.targets[target.rstrip("/") + "/"]] = until
             expected[state.targets[target]] = until
@@ -105,7 +106,6 @@ class Directing:
             rows = [state.agents[key_of(directive.tenant, directive.agent)]]
         else:
             role = state.roles[key_of(directive.tenant, directive.role or "")]
-            state.ratified_roles[role] = time
             rows = [row for row in state.agents.residents().tolist() if int(common.role[row]) == role]
         taken = np.array([row for row in rows if row and common.frozen_at[row]], np.int64)
         common.ratified_at[taken] = time
@@ -122,9 +122,9 @@ class Directing:
         what = directive.what
         things = set()
         if what.scope is not None:
-            things.add(state.scopes[what.scope])
+            things |= _scopes(state.scopes[what.scope])
         if what.action is not None:
-            things.add(state.scopes[state.rules.derive(what.action, None, None, None, None)[0]])
+            things |= _scopes(state.scopes[state.rules.derive(what.action, None, None, None, None)[0]])
         if what.target is not None:
             things |= {state.targets[what.target], state.targets[what.target.rstrip("/") + "/"]}
         accepted = [t for t in state.pending.get(row, ()) if t.thing in things]
@@ -141,3 +141,8 @@ class Directing:
             state.exemplars.pop((row, number), None)
         state.rebound(row)
         yield self._judge.score(row, time, float(state.common.n[row]), cause="accepted")
+
+
+def _scopes(scope: int) -> set[int]:
+    """A permission as the agent uses it, and as it borrows it through a delegate."""
+    return {scope, borrowed(scope)}

@@ -159,6 +159,8 @@ class Engine:
 
     def _leave(self, midnight: float) -> None:
         state, common = self.state, self.state.common
+        for role, things in list(state.expected.items()):
+            state.expected[role] = {thing: until for thing, until in things.items() if until >= midnight - DAY}
         oldest = midnight - state.settings.idle_days_max * DAY
         rows = state.agents.residents()
         gone = rows[(common.last[rows] < oldest) & (common.level[rows] == 0) & ~common.contained[rows]]

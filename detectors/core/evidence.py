@@ -165,7 +165,8 @@ def relearn(column: Array, rows: Rows) -> None:
     if not len(rows):
         return
     e = column[rows]
-    q = (e["alpha"] + e["hits"]) / (e["alpha"] + e["beta"] + np.maximum(e["n"] - e["n0"], 0.0))
+    total = np.maximum(e["alpha"] + e["beta"], 1e-9)  # 0 without a reference
+    q = (e["alpha"] + e["hits"]) / (total + np.maximum(e["n"] - e["n0"], 0.0))
     e["q"] = np.where(e["q"] > 0, np.minimum(np.maximum(q, 1e-9), e["cap"]), 0.0)
     column[rows] = e
 

@@ -22,6 +22,11 @@ _CALLEE = 0x43414C4C00000000
 Candidate = tuple[str, int, float, Array | None]
 
 
+def borrowed(scope: int) -> int:
+    """Digest of a permission that an agent uses through a delegate."""
+    return mix_one(scope, _VIA)
+
+
 class Judge:
     """Finds the candidates of a batch and judges them one by one."""
 
@@ -150,7 +155,9 @@ class Judge:
     def _scope_name(self, hit: Hit) -> str:
         """The permission as the rules call it: what counts, and what a person may accept."""
         event = hit.event
-        return self.state.rules.derive(event.action, event.scope, event.effect, event.privileged, event.role)[0]
+        who = self.state.agents.who[hit.row]
+        role = who.role if who is not None else event.role
+        return self.state.rules.derive(event.action, event.scope, event.effect, event.privileged, role)[0]
 
     def _use_through(self, hit: Hit, scope: int, number: int) -> None:
         """A delegate acted for this agent: a new delegate is one first use, a permission foreign to both another."""
@@ -160,11 +167,11 @@ class Judge:
             hit.thing = f"delegate {hit.event.agent}"
             if self._met(hit, callee, number):
                 self._hit(hit, callee, number)
-        borrowed = mix_one(scope, _VIA)
-        if not state.seen.has(identity, scope) and not state.seen.has(identity, borrowed):
+        through = borrowed(scope)
+        if not state.seen.has(identity, scope) and not state.seen.has(identity, through):
             hit.thing = f"{self._scope_name(hit)} through {hit.event.agent}"
-            if self._met(hit, borrowed, number):
-                self._hit(hit, borrowed, number)
+            if self._met(hit, through, number):
+                self._hit(hit, through, number)
 
     def _use_of_target(self, hit: Hit, item: int) -> None:
         """Only the first new level counts: a new area is one surprise, and what lies in it is free."""
@@ -172,6 +179,7 @@ class Judge:
         target = hit.event.target or ""
         parts = target.split("/")
         counted = self._brought(hit, parts)
+        met: list[int] = []
         for depth in range(1, len(parts)):
             area = "/".join(parts[:depth])
             digest = state.targets[area + "/"]
@@ -179,12 +187,18 @@ class Judge:
                 continue
             hit.thing = area
             fresh = self._met(hit, digest, state.hits["area"])
+            met += [digest] * fresh
             if fresh and not counted:
                 self._hit(hit, digest, state.hits["area"])
             counted = True
         hit.thing = target
-        if self._met(hit, item, state.hits["item"]) and not counted:
-            self._hit(hit, item, state.hits["item"])
+        if self._met(hit, item, state.hits["item"]):
+            met.append(item)
+            if not counted:
+                self._hit(hit, item, state.hits["item"])
+        waiting = state.pending.get(hit.row)
+        if waiting and waiting[-1].thing in met and len(met) > 1:
+            waiting[-1].also = tuple(thing for thing in met if thing != waiting[-1].thing)
 
     def _brought(self, hit: Hit, parts: list[str]) -> bool:
         """A release announced the target, or something above it."""
@@ -198,8 +212,8 @@ class Judge:
         """Remember it; False when it was met before or when the agent's memory is full (it is blind then)."""
         state = self.state
         identity = int(state.common.identity[hit.row])
-        if state.seen.has(identity, thing):
-            return False
+        if state.seen.has(identity, thing) or (hit.denied and not state.common.frozen_at[hit.row]):
+            return False  # what was denied is no part of a reference
         if not state.seen.add(hit.row, identity, thing):
             state.blind[hit.row, state.families[number][0]] = 2
             return False

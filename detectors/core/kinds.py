@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +25,11 @@ KIND = np.dtype([
     ("denied", "?"),
     ("destructive", "?"),
 ])
-key_of = attrgetter("action", "scope", "effect", "privileged", "outcome", "role")
+key_of = attrgetter("action", "scope", "effect", "privileged", "outcome")
 
 
 class ActionKinds(dict[tuple[Any, ...], int]):
-    """Combination of (action, scope, effect, privileged, outcome, role) to its number, a row of `columns`."""
+    """Combination of (action, scope, effect, privileged, outcome, role or None) to its number, a row of `columns`."""
 
     def __init__(self, rules: Rules, scopes: Digests) -> None:
         super().__init__()
@@ -36,7 +38,7 @@ class ActionKinds(dict[tuple[Any, ...], int]):
         self.names: list[tuple[str, str | None]] = []
 
     def __missing__(self, key: tuple[Any, ...]) -> int:
-        action, scope, effect, privileged, outcome, role = key
+        (action, scope, effect, privileged, outcome), role = key
         scope, effect, privileged = self.rules.derive(action, scope, effect, privileged, role)
         number = len(self.names)
         if number == self.columns.rows:
@@ -50,9 +52,14 @@ class ActionKinds(dict[tuple[Any, ...], int]):
         self[key] = number
         return number
 
-    def number(self, events: list[Event]) -> Rows:
-        """The numbers of these events' kinds; valid until the next call."""
+    def number(self, events: list[Event], roles: list[str] | None = None) -> Rows:
+        """The numbers of these events' kinds; valid until the next call.
+
+        `roles` are their agents' roles, needed when a rule asks for them: what a record claims to be is no role.
+        """
         if len(self) >= KINDS_MAX:
             self.clear()
             self.names.clear()
-        return np.fromiter(map(self.__getitem__, map(key_of, events)), np.int64, len(events))
+        keys = map(key_of, events)
+        told: Iterable[str | None] = repeat(None) if roles is None else roles
+        return np.fromiter(map(self.__getitem__, zip(keys, told)), np.int64, len(events))  # noqa: B905 - repeat is endless

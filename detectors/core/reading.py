@@ -65,13 +65,20 @@ class Reader:
     def _columns(self, records: Records, start: int, events: list[Event], entries: Rows, row: Rows, own: Array,
                  clock: Array, weight: Array) -> Batch:
         state = self.state
-        kind, kinds = state.kinds.number(events)[entries], state.kinds.columns
+        roles = list(map(self._role, events)) if state.rules.asks_role else None
+        kind, kinds = state.kinds.number(events, roles)[entries], state.kinds.columns
         target = state.targets.all_of(list(map(_target, events)))[entries]
         offsets = np.array(records.offsets[start : start + len(events)], np.int64)[entries]
         indexes = np.array(records.indexes[start : start + len(events)], np.int64)[entries]
         times = np.array(records.times[start : start + len(events)])[entries]
         return Batch(events, entries, row, own, clock, times, self._numbered(row, weight), weight, kinds.scope[kind],
                      target, kinds.privileged[kind], kinds.denied[kind], kinds.destructive[kind], offsets, indexes)
+
+    def _role(self, event: Event) -> str:
+        """The role of whoever acted: its own where it is known, else what the rules make of the claim."""
+        name = self.name_of(event.agent)
+        who = self.state.agents.who[self.state.agents[key_of(event.tenant, name)]]
+        return who.role if who is not None else self.state.rules.role_of(name, event.role)
 
     # -- who
 

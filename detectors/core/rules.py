@@ -92,6 +92,8 @@ class Rules:
         self._roles = [(Glob(rule.agent), rule.role) for rule in rules.roles]
         self._teams = [(Glob(rule.role), Glob(rule.agent), rule.team) for rule in rules.teams]
         self._actions = [_Compiled(rule) for rule in rules.actions]
+        #: whether any rule about actions asks for the agent's role
+        self.asks_role = any(rule.when.role != "*" for rule in rules.actions)
 
     def identify(self, name: str) -> tuple[str, str]:
         """The stable agent behind a raw name, and the raw name, which is its instance."""

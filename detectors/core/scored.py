@@ -32,5 +32,7 @@ class Scored:
     place: tuple[int, int] = (0, 0)
     #: what made this reading: evidence, decay, or a directive by name
     cause: str = "evidence"
+    #: source of the deciding event, where it is not the partition's own
+    source: str | None = None
     version: str | None = None
     target: str | None = None

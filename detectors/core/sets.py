@@ -65,6 +65,25 @@ class FirstSeen:
         self.used += 1
         return True
 
+    def remove(self, row: int, identity: int, thing: int) -> None:
+        """The agent has not met the thing after all: what was refused or alerted on teaches nothing."""
+        gap, there = self._find(mix_one(identity, thing))
+        if not there:
+            return
+        mask, keys, at = len(self.keys) - 1, self.keys, gap
+        while True:  # close the gap: every key stays reachable from its own slot
+            at = (at + 1) & mask
+            held = int(keys[at])
+            if not held:
+                break
+            home = held >> 20 & mask
+            if (at - home) & mask >= (at - gap) & mask:
+                self.keys[gap], self.things[gap], self.owners[gap] = keys[at], self.things[at], self.owners[at]
+                gap = at
+        self.keys[gap] = self.things[gap] = self.owners[gap] = 0
+        self.used -= 1
+        self.sizes[row] -= 1
+
     def _find(self, key: int) -> tuple[int, bool]:
         mask = len(self.keys) - 1
         slot = key >> 20 & mask

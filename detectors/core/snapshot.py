@@ -62,7 +62,6 @@ class Common(msgspec.Struct):
     contributions: list[Adoption]
     expected: dict[int, dict[int, float]]
     calendars: dict[int, list[str]]
-    ratified_roles: dict[int, float]
     ahead: bool = False
 
 
@@ -94,7 +93,7 @@ def _common(state: State) -> Common:
         state.clock, state.hour, dict(sorted(state.counts.items())), dict(sorted(state.agents.newcomers.items())),
         state.agents.strangers, state.cohorts.version, state.cohorts.dump(), sorted(set(state.contributions), key=adoption_order),
         {role: dict(sorted(things.items())) for role, things in sorted(state.expected.items())},
-        dict(sorted(state.calendars.items())), dict(sorted(state.ratified_roles.items())), state.ahead,
+        dict(sorted(state.calendars.items())), state.ahead,
     )
 
 
@@ -106,7 +105,6 @@ def _load_common(state: State, common: Common) -> None:
     state.cohorts.load(common.adopters, common.version)
     state.contributions = common.contributions
     state.expected, state.calendars = common.expected, common.calendars
-    state.ratified_roles = common.ratified_roles
 
 
 # -- one shard

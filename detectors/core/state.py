@@ -60,6 +60,8 @@ class Waiting(msgspec.Struct, array_like=True):
     classes: dict[int, int] = {}
     #: met in the late reference: it tells only what is usual
     late: bool = False
+    #: what the same event met beside it: levels below a new area
+    also: tuple[int, ...] = ()
 
 
 class State:
@@ -98,7 +100,6 @@ class State:
         #: role digest to {thing digest: until}: what an announced release brings
         self.expected: dict[int, dict[int, float]] = {}
         self.calendars: dict[int, list[str]] = {}
-        self.ratified_roles: dict[int, float] = {}
         self.clock = 0.0
         #: the last record was too far ahead of the clock to be believed alone
         self.ahead = False

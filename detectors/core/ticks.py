@@ -189,7 +189,9 @@ class Ticks:
                 left.append(thing)
             elif thing.late:
                 self._count_classes(row, thing, at)
-            elif not thing.spoiled:
+            elif thing.spoiled:
+                self._unlearn(row, thing)
+            else:
                 state.evidence[thing.family]["hits"][row] += 1
                 self._count_classes(row, thing, at)
                 self._contribute(row, thing.thing)
@@ -197,6 +199,12 @@ class Ticks:
             state.pending[row] = left
         else:
             del state.pending[row]
+
+    def _unlearn(self, row: int, waiting: Waiting) -> None:
+        """What was denied, alerted on or contained was never met: used again, it is new again."""
+        identity = int(self.state.common.identity[row])
+        for thing in (waiting.thing, *waiting.also):
+            self.state.seen.remove(row, identity, thing)
 
     def _peers_told(self, row: int, at: float) -> bool:
         """What peers knew at the freeze has reached the agent."""

@@ -165,3 +165,22 @@ def test_the_first_rule_that_says_something_counts() -> None:
     )
     assert rules.derive("a", None, None, None, None) == ("a", "read", True)
     assert rules.derive("b", None, None, None, None) == ("b", "grant", True)
+
+
+def test_a_rule_by_role_asks_for_the_agents_role_and_not_for_a_claimed_one() -> None:
+    """The suspect does not grade himself: claiming another role must not dodge a rule."""
+    from detectors import EngineSettings
+    from detectors.core.engine import Engine
+    from detectors.core.event import Event
+    from detectors.core.records import Records
+    from detectors.core.rules import ActionRule, RoleRule, Rules, RuleSet, Then, When
+
+    rule = ActionRule(when=When(action="row.purge", role="billing"), then=Then(privileged=True))
+    rules = Rules(RuleSet(roles=(RoleRule(agent="b/*", role="billing"),), actions=(rule,)))
+    engine = Engine([], rules, EngineSettings())
+    events = [Event(agent="b/1", action="row.purge", role="harmless") for _ in range(8)]
+    times = [float(i) for i in range(8)]
+    records = Records(events, [b""] * 8, list(range(8)), [0] * 8, times, times)
+    batch = engine._reader.read(records, 0, 8)
+    assert len(batch) > 0
+    assert batch.privileged.all()

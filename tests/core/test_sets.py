@@ -123,3 +123,18 @@ def test_a_full_memory_makes_the_agent_blind_and_not_its_neighbour() -> None:
     heard.hear(*(event(DAY + i, f"tool{i}") for i in range(10)))
     assert heard.state.blind[heard.row(AGENT), 0] == 2
     assert heard.state.blind[heard.row("crm/bert"), 0] == 0
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 60), st.booleans()), max_size=300))
+def test_what_is_removed_is_new_again_and_nothing_else_is_lost(steps: list[tuple[int, int, bool]]) -> None:
+    seen, plain = FirstSeen(quota=1000, bits=7), set[tuple[int, int]]()
+    for row, thing, removing in steps:
+        if removing:
+            seen.remove(row, row * 977, thing)
+            plain.discard((row, thing))
+        else:
+            seen.add(row, row * 977, thing)
+            plain.add((row, thing))
+    for row in (1, 2, 3):
+        assert {thing for thing in range(1, 61) if seen.has(row * 977, thing)} == {t for r, t in plain if r == row}
+        assert seen.sizes[row] == len([t for r, t in plain if r == row])

@@ -123,8 +123,25 @@ def test_causes_of_tenants_are_apart() -> None:
 def test_a_resolved_alert_is_forgotten() -> None:
     incidents = Incidents()
     noted(incidents, range(3))
-    incidents.forget("alert1")
+    assert incidents.forget(alert(1)) is None
     assert "alert1" not in incidents.of_alert
+
+
+def test_an_incident_is_over_with_its_last_alert() -> None:
+    incidents = Incidents()
+    formed = noted(incidents, range(3))[-1]
+    assert [incidents.forget(alert(n)) for n in (0, 2)] == [None, None]
+    over = incidents.forget(alert(1))
+    assert formed is not None
+    assert over is not None
+    assert (over.id, over.state, over.agents_total) == (formed.id, "resolved", 3)
+
+
+def test_an_alert_that_rises_is_no_new_onset() -> None:
+    incidents = Incidents()
+    noted(incidents, range(2))
+    assert incidents.note(alert(0, level="critical"), 23 * HOUR, ROLE) is None
+    assert incidents.note(alert(5), 25 * HOUR, ROLE) is None, "the two others are more than a day old"
 
 
 def test_a_dump_put_back_goes_on_where_it_was() -> None:
