@@ -50,6 +50,10 @@ class Fleet:
                 sizes[key_of(who.tenant, who.role)] = Size(int(of_role.sum()), ratified, float(days[of_role].min()))
         self._sizes[partition] = sizes
 
+    def adopt(self, partition: str, other: Fleet) -> None:
+        """Take over what another fleet counted in a partition."""
+        self._sizes[partition] = other._sizes.get(partition, {})
+
     def size(self, tenant: str, role: str) -> Size:
         """A role over all partitions."""
         found = [sizes[key_of(tenant, role)] for sizes in self._sizes.values() if key_of(tenant, role) in sizes]

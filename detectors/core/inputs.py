@@ -205,9 +205,10 @@ class Change(msgspec.Struct, frozen=True, tag_field="input", tag="change"):
 
 
 class Directed(msgspec.Struct, frozen=True, tag_field="input", tag="directive"):
-    """A directive at its position."""
+    """A directive at its position. Every partition hears it; in the one that leads it also moves the ladder."""
 
     directive: AnyDirective
+    leads: bool = True
 
 
 Input = CohortVersion | Delegation | Tick | Receipt | Change | Directed

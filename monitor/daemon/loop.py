@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import deque
 from importlib.metadata import version
-from queue import SimpleQueue
 from threading import Event, RLock
 from typing import TYPE_CHECKING, Self
 
 from detectors.core.agents import key_of
-from detectors.core.inputs import Arm, Contain, Delegation, Directed, Directive, Receipt, Tick
+from detectors.core.inputs import Arm, Delegation, Directed, Directive, Receipt, Tick
 from detectors.core.reading import Orphan
 from monitor import logs
 from monitor.assembly import fleet_of, pipeline_of
@@ -31,9 +31,9 @@ from monitor.metrics import Metrics
 from monitor.outbox import Delivery
 from monitor.pipeline import Outcome, Pipeline, Said
 from monitor.sinks.base import Message
-from monitor.sources.base import Partition, Source, SourceError
+from monitor.sources.base import Partition, RawBatch, Source, SourceError
 from monitor.storage.decision import Claim, Decision, Position, Verdict
-from monitor.storage.errors import StorageUnavailable
+from monitor.storage.errors import Fenced, StorageError, StorageUnavailable
 from monitor.storage.store import Store
 from monitor.web.app import build_app
 from monitor.web.gate import check_bind
@@ -82,7 +82,10 @@ class Daemon:
         self.executor = Executor(IntentLog(settings.state_dir / "intents.log"), self.brake, self.hooks, self._report,
                                  clock=self.clock, pulled=self._pulled)
         self.delivery = Delivery(self.store.outbox, self.sinks, self, clock=self.clock)
-        self._given: SimpleQueue[Receipt | Found | Directive] = SimpleQueue()
+        self._given: deque[Receipt | Found | Directive] = deque()
+        self._unsaid: deque[Alert] = deque()
+        self._held: set[Partition] = set()
+        self._down: set[str] = set()
         self._reports: dict[int, Event] = {}
         self._stopping = False
         self._snapshot_at = self._committed_at = self.clock.monotonic()
@@ -156,9 +159,12 @@ class Daemon:
             with self.lock:
                 self._tick_idle(judged)
                 self._keep_up()
-            self._up("daemon", "storage", "storage")
-        except StorageUnavailable as error:
-            self._storage_trouble(error)
+            self._up("daemon", "storage", "unavailable")
+            self._write_unsaid()
+        except (StorageUnavailable, Fenced) as error:
+            with self.lock:
+                self._storage_trouble(error)
+            self.clock.sleep(0.5)
         return judged
 
     def _poll(self, name: str, source: Source, section: Section, timeout_seconds: float) -> int:
@@ -167,48 +173,79 @@ class Daemon:
         except SourceError as error:
             self._trouble(name, error)
             return 0
-        if batches:
+        if batches or (name in self._down and source.lag()):
             self._up("source", name, "unreachable")
+            self._down.discard(name)
         with self.lock:
-            self._assign(name, source, section)
+            fresh = self._assign(name, source, section)
             for gap in source.gaps():
                 self.meters.gap(name)
                 self._notice("source", name, "gap", f"records {gap.wanted} to {gap.found} of {gap.partition} are gone "
                              "before they were read; what happened in them is unknown")
-            judged = 0
-            for raw in batches:
-                stream = self.streams.get(raw.partition)
-                if stream is None:
-                    continue
-                for step in stream.take(raw):
-                    self._decide(stream, step)
-                judged += len(raw.offsets)
-                self._after_recovery(stream)
+            if any(not raw.trusted_time for raw in batches):
+                self._notice("source", name, "producer_time", "its records bear times that producers claim: agents are "
+                             "judged by them, and none of their roles can be armed; let the broker stamp them "
+                             f"(LogAppendTime), or set sources.{name}.trust_time", level="notice")
+            judged = sum(self._take(source, raw) for raw in batches if raw.partition not in fresh)
+            self._hold()
             if batches:
                 source_decided(source, self.streams)
         return judged
 
+    def _take(self, source: Source, raw: RawBatch) -> int:
+        """Judge a batch; how many records. What comes while others catch up is read again afterwards."""
+        stream = self.streams.get(raw.partition)
+        if stream is None:
+            return 0
+        if stream.recovering:
+            stream.again(raw)
+            self._after_recovery(stream)
+        elif not self._catching_up():
+            for step in stream.take(raw):
+                self._decide(stream, step)
+            return len(raw.offsets)
+        if stream.position is not None and stream.position.offset < raw.next_offset:
+            source.seek(raw.partition, stream.position.offset)
+        return 0
+
+    def _hold(self) -> None:
+        """While a partition catches up the others wait: what they read may be an input there."""
+        behind = self._catching_up()
+        for partition, stream in self.streams.items():
+            source, _ = self._places[partition]
+            if behind and not stream.recovering and partition not in self._held:
+                source.pause(partition)
+                self._held.add(partition)
+            elif partition in self._held and (stream.recovering or not behind):
+                source.resume(partition)
+                self._held.discard(partition)
+
     # -- partitions
 
-    def _assign(self, name: str, source: Source, section: Section) -> None:
-        """Streams for partitions that are ours now, none for those that are not."""
+    def _assign(self, name: str, source: Source, section: Section) -> set[Partition]:
+        """Streams for partitions that are ours now, none for those that are not; the new ones."""
         mine = source.assigned()
         for partition in [p for p, (s, _) in self._places.items() if s is source and p not in mine]:
             self.streams.pop(partition, None)
+            self._held.discard(partition)
             del self._places[partition]
-        for partition in sorted(mine - set(self._places)):
-            self._places[partition] = (source, section)
+        fresh = mine - set(self._places)
+        for partition in sorted(fresh):
             stream = self._stream(partition, section, name)
+            self._places[partition] = (source, section)
             self.streams[partition] = stream
             for warning in stream.warnings:
                 self._log.warning("snapshot", problem=warning)
             if stream.start_offset is not None:
                 source.seek(partition, stream.start_offset)
-        for partition in mine:
+            source.resume(partition)
+        for partition in sorted(mine):
             self._begin(partition, source)
+        return fresh
 
     def _stream(self, partition: Partition, section: Section, name: str) -> Stream:
-        attested, trusted = bool(getattr(section, "attested", False)), True
+        attested = bool(getattr(section, "attested", False))
+        trusted = bool(getattr(section, "trust_time", True))  # until a record shows who stamps them
 
         def made(fleet: Fleet | None) -> Pipeline:
             return pipeline_of(self.settings, partition.source, attested=attested, key=self._key, trusted_time=trusted,
@@ -239,22 +276,29 @@ class Daemon:
 
     # -- decisions
 
-    def _decide(self, stream: Stream, step: Step, *, by_person: bool = False) -> None:
+    def _decide(self, stream: Stream, step: Step) -> None:
         """The kill path first, then one transaction, then the news."""
         said, now = step.outcome.said, self.clock.time()
         self.meters.step(stream, step)
-        for order in orders(said, now):
-            size = self.fleet.size(order.tenant, order.role).agents
-            self.executor.submit(order, by_person=by_person, role_size=size, ratified_agents=self.fleet.ratified())
-        for line in releases(said):
-            self.executor.release(line.tenant, line.agent, why=line.reason)
+        try:
+            self._act(said, now, by_person=step.by_person)
+        except OSError as error:
+            raise StorageUnavailable(f"The intent log cannot be written ({error.strerror}).",
+                                     "Nothing is done that is not written there first; free space on its disk.") from error
+        self._delegate(stream, step)
         decision = Decision(position_after=step.after, dead=list(step.decoded.dead) if step.decoded else [])
         fill(decision, said, stream.lines, [sink.name for sink in self.sinks], now)
         due = self.clock.monotonic() - self._committed_at >= POSITION_SECONDS
         if decision.findings or decision.dead or due or step.decoded is None:
             self._commit(stream.claim, decision)
-        self._delegate(stream, step)
         self._blindness(stream)
+
+    def _act(self, said: list[Said], now: float, *, by_person: bool) -> None:
+        for order in orders(said, now):
+            size = self.fleet.size(order.tenant, order.role).agents
+            self.executor.submit(order, by_person=by_person, role_size=size, ratified_agents=self.fleet.ratified())
+        for line in releases(said):
+            self.executor.release(line.tenant, line.agent, why=line.reason)
 
     def _blindness(self, stream: Stream) -> None:
         """What cannot be seen is said: detectors that raised, names for which there is no room."""
@@ -279,7 +323,10 @@ class Daemon:
             self.delivery.wake()
 
     def _delegate(self, stream: Stream, step: Step) -> None:
-        """Records of delegates reach ancestors at home in another partition as inputs there."""
+        """Records of delegates reach ancestors at home in another partition as inputs there.
+
+        Before these records are decided: after a crash in between they are judged, and delegated, again.
+        """
         decoded = step.decoded
         if decoded is None or len(self.streams) < 2:
             return
@@ -305,26 +352,23 @@ class Daemon:
         """From the executor's threads: returns when the receipt is durable."""
         done = Event()
         self._reports[id(receipt)] = done
-        self._given.put(receipt)
+        self._given.append(receipt)
         while not done.wait(0.2):
             pass
         if self._reports.pop(id(receipt), None) is not None and self._stopping:
             raise OSError("the daemon is stopping; it is reported by its next life")
 
     def _pulled(self, found: Found) -> None:
-        self._given.put(found)
+        self._given.append(found)
 
     def tell(self, directive: Directive) -> None:
         """A directive that counts from now on; taken up by the loop."""
-        self._given.put(directive)
+        self._given.append(directive)
 
     def _take_given(self) -> None:
-        recovering = any(stream.recovering for stream in self.streams.values())
-        for _ in range(self._given.qsize()):
-            given = self._given.get()
-            if (recovering or not self.streams) and not self._stopping:
-                self._given.put(given)  # an input has one position in every partition: first they catch up
-                continue
+        """In order. What cannot be written now stays first: only what is durable is taken out."""
+        while self._given and self.streams and not self._catching_up():
+            given = self._given[0]
             if isinstance(given, Receipt):
                 self._receive(given)
             elif isinstance(given, Directive):
@@ -332,6 +376,11 @@ class Daemon:
             else:
                 for directive in brakes.directives_of(given, self.store, self.clock.time()):
                     self._direct(directive)
+            self._given.popleft()
+
+    def _catching_up(self) -> bool:
+        """An input has one position in every partition: first all of them catch up."""
+        return any(stream.recovering for stream in self.streams.values())
 
     def _receive(self, receipt: Receipt) -> None:
         stream = self._of_agent(receipt.tenant, receipt.agent)
@@ -355,8 +404,8 @@ class Daemon:
         ready = [stream for stream in self.streams.values() if not stream.recovering and stream.position is not None]
         leader = leader or (ready[0] if ready else None)
         for stream in ready:
-            for step in stream.put([Directed(directive)], leads=stream is leader):  # type: ignore[arg-type]
-                self._decide(stream, step, by_person=isinstance(directive, Contain))
+            for step in stream.put([Directed(directive, stream is leader)]):  # type: ignore[arg-type]
+                self._decide(stream, step)
         if isinstance(directive, Arm) and self.fleet.ladder.arming.find(directive.tenant, directive.role) is not None:
             self.brake.arm(directive.by, role=directive.role, tenant=directive.tenant, reason=directive.reason)
         if directive.id:
@@ -414,18 +463,24 @@ class Daemon:
 
     def _trouble(self, name: str, error: SourceError) -> None:
         self._log.error("source", name=name, problem=error.problem, cure=error.cure)
+        self._down.add(name)
         self.metrics.source_up.labels(name).set(0)
         self._notice("source", name, "unreachable", f"{error.problem} {error.cure}".strip())
 
-    def _storage_trouble(self, error: StorageUnavailable) -> None:
+    def _storage_trouble(self, error: StorageError) -> None:
+        """Nothing of the last step was written: what was judged since the last commit is judged again."""
         self._log.error("storage", problem=error.problem, cure=error.cure)
         self.metrics.storage_up.set(0)
-        for partition in list(self.streams):  # what was judged and not written is judged again
-            source, _ = self._places.pop(partition)
-            del self.streams[partition]
-            source.pause(partition)
-            source.resume(partition)
-        self.clock.sleep(0.5)
+        self._notice("daemon", "storage", "unavailable", f"{error.problem} {error.cure}".strip())
+        for source, _ in self.sources.values():
+            for partition in source.assigned():
+                source.pause(partition)
+        self.streams.clear()
+        self._places.clear()
+        self._held.clear()
+        self.fleet = fleet_of(self.settings)
+        if self._kept is not None:
+            self.fleet.load(self._kept)
 
     def _notice(self, entity: Entity, name: str, problem: str, sentence: str, level: Level = "page") -> None:
         with self.lock:  # deliveries say so, too, from threads of their own
@@ -443,13 +498,20 @@ class Daemon:
             self._record(line)
 
     def _record(self, line: Alert) -> None:
-        lines = Lines(lambda id_: len(self.store.queries.alert(id_)))
+        self._unsaid.append(line)
         try:
-            self.store.record(fill(Verdict(), [Said(line)], lines, [sink.name for sink in self.sinks], self.clock.time()))
+            self._write_unsaid()
         except StorageUnavailable as error:
-            self._log.error("notice not recorded", problem=error.problem)
-            return
-        self.delivery.wake()
+            self._log.error("notice waits", agent=line.agent, why=line.why, problem=error.problem)
+
+    def _write_unsaid(self) -> None:
+        """Lines about driftd itself, in order; while the storage is away they wait."""
+        sinks = [sink.name for sink in self.sinks]
+        while self._unsaid:
+            lines = Lines(lambda id_: len(self.store.queries.alert(id_)))
+            self.store.record(fill(Verdict(), [Said(self._unsaid[0])], lines, sinks, self.clock.time()))
+            self._unsaid.popleft()
+            self.delivery.wake()
 
     # -- who watches deliveries (called from their threads)
 

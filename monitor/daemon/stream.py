@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from detectors.core.agents import key_of
-from detectors.core.inputs import Change, Input
+from detectors.core.inputs import Change, Contain, Directed, Input
 from detectors.core.records import Records
 from monitor.clock import Clock
 from monitor.daemon.verdicts import Lines
@@ -23,7 +23,7 @@ from monitor.fleet import Fleet
 from monitor.formats.base import Decoded, Format
 from monitor.pipeline import Outcome, Pipeline, Said
 from monitor.sources.base import Partition, RawBatch
-from monitor.storage.decision import Claim, Position
+from monitor.storage.decision import Claim, Decision, Position
 from monitor.storage.inputs import StoredInput
 from monitor.storage.store import Store
 
@@ -38,6 +38,8 @@ class Step(NamedTuple):
     decoded: Decoded | None = None
     #: how old the newest record was when it was judged
     age_seconds: float = 0.0
+    #: a person ordered it
+    by_person: bool = False
 
 
 @dataclass(slots=True)
@@ -94,72 +96,58 @@ class Stream:
     # -- records
 
     def take(self, raw: RawBatch) -> Iterator[Step]:
-        """Judge raw records; while recovering nothing comes of them."""
+        """Judge raw records."""
         position = self.position or Position(raw.offsets[0] if raw.offsets else raw.next_offset)
         decoded = self._format.decode(raw)
-        records = decoded.records
-        now = self._clock.time()
-        if self.recovery is not None and self.recovery.until.offset < raw.next_offset:
-            yield from self._across(raw, decoded, self.recovery.until.offset)
-            return
-        outcome = self._read(records, position, raw.next_offset, now)
-        self.position = Position(raw.next_offset, 0, (self.position or position).seq)
-        age = max(now - records.arrivals[-1], 0.0) if records.arrivals else 0.0
-        if self.recovery is not None:
-            self._compare(outcome)
-            self._recovered()
-            return
+        arrivals = decoded.records.arrivals
+        age = max(self._clock.time() - arrivals[-1], 0.0) if arrivals else 0.0
+        self.pipeline.trusted_time = raw.trusted_time
+        outcome = self.pipeline.read(decoded.records, age_seconds=age)
+        self.position = Position(raw.next_offset, 0, position.seq)
         yield Step(outcome, self.position, decoded, age)
 
-    def _across(self, raw: RawBatch, decoded: Decoded, cut: int) -> Iterator[Step]:
-        """A batch of which the first part was decided before the crash."""
-        first = sum(offset < cut for offset in decoded.records.offsets)
-        old = RawBatch(raw.partition, next_offset=cut, attested=raw.attested, trusted_time=raw.trusted_time)
-        self._judge_old(decoded.records.part(0, first), old)
-        rest = Decoded(decoded.records.part(first, len(decoded.records)),
-                       [letter for letter in decoded.dead if letter.offset >= cut])
-        position = self.position or Position(cut)
-        outcome = self._read(rest.records, position, raw.next_offset, self._clock.time())
-        self.position = Position(raw.next_offset, 0, position.seq)
-        yield Step(outcome, self.position, rest)
-
-    def _judge_old(self, records: Records, raw: RawBatch) -> None:
-        position = self.position or Position(raw.next_offset)
-        self._compare(self._read(records, position, raw.next_offset, self._clock.time()))
-        self.position = Position(raw.next_offset, 0, (self.position or position).seq)
+    def again(self, raw: RawBatch) -> None:
+        """While recovering: judge records again up to the last commit and no further; nothing comes of them."""
+        if self.recovery is None or self.position is None:
+            return
+        stop = min(raw.next_offset, self.recovery.until.offset)
+        records = self._format.decode(raw).records
+        self._compare(self._read(records.part(0, sum(offset < stop for offset in records.offsets)), stop))
+        self.position = Position(stop, 0, self.position.seq)
         self._recovered()
 
-    def _read(self, records: Records, position: Position, next_offset: int, now: float) -> Outcome:
-        """Records, with the inputs of a recovery before the records that they came before."""
+    def _read(self, records: Records, next_offset: int) -> Outcome:
+        """Records again, with the inputs of then before the records that they came before."""
         whole, start = Outcome(), 0
-        if self.recovery is not None:
-            while self.recovery.inputs and self.recovery.inputs[0].at_offset < next_offset:
-                stored = self.recovery.inputs[0]
-                if stored.at_offset >= self.recovery.until.offset:
-                    break
-                stop = sum(offset < stored.at_offset for offset in records.offsets)
-                _add(whole, self.pipeline.read(records.part(start, stop)) if stop > start else Outcome())
-                start = max(start, stop)
-                self._again(whole, self.recovery.inputs.pop(0))
-        rest = records.part(start, len(records)) if start else records
-        age = max(now - rest.arrivals[-1], 0.0) if rest.arrivals else 0.0
-        _add(whole, self.pipeline.read(rest, age_seconds=age))
+        while self.recovery is not None and self.recovery.inputs:
+            stored = self.recovery.inputs[0]
+            if stored.at_offset >= next_offset:
+                break
+            stop = sum(offset < stored.at_offset for offset in records.offsets)
+            if stop > start:
+                _add(whole, self.pipeline.read(records.part(start, stop)))
+            start = max(start, stop)
+            _add(whole, self._apply(self.recovery.inputs.pop(0)).outcome)
+        _add(whole, self.pipeline.read(records.part(start, len(records)) if start else records))
         return whole
 
     # -- inputs
 
-    def put(self, inputs: list[Input], *, leads: bool = True) -> Iterator[Step]:
+    def put(self, inputs: list[Input]) -> Iterator[Step]:
         """Make inputs durable at the present position, then apply them one by one."""
         if self.position is None:
             return
+        if self.position != self.claim.position:  # an input is never ahead of the records that it comes after
+            self._store.commit(self.claim, Decision(position_after=self.position))
         for stored in self._store.append_inputs(self.claim, self.position.offset, inputs):
-            outcome = self.pipeline.apply(stored.input, stored.at_offset, leads=leads)
-            self.position = Position(stored.at_offset, 0, stored.seq)
-            yield Step(outcome, self.position)
+            yield self._apply(stored)
 
-    def _again(self, whole: Outcome, stored: StoredInput) -> None:
-        _add(whole, self.pipeline.apply(stored.input, stored.at_offset))
-        self.position = Position(max(stored.at_offset, self.position.offset if self.position else 0), 0, stored.seq)
+    def _apply(self, stored: StoredInput) -> Step:
+        given, offset = stored.input, self.position.offset if self.position else 0
+        directive = given.directive if isinstance(given, Directed) else None
+        outcome = self.pipeline.apply(given, stored.at_offset, leads=not isinstance(given, Directed) or given.leads)
+        self.position = Position(max(stored.at_offset, offset), 0, stored.seq)
+        return Step(outcome, self.position, by_person=isinstance(directive, Contain))
 
     # -- recovery
 
@@ -170,9 +158,7 @@ class Stream:
         if self.recovery is None and self.position is not None:
             waiting, self._undecided = self._undecided, []
             for stored in waiting:
-                outcome = self.pipeline.apply(stored.input, stored.at_offset)
-                self.position = Position(max(stored.at_offset, self.position.offset), 0, stored.seq)
-                yield Step(outcome, self.position)
+                yield self._apply(stored)
             if self._made_by not in (None, (self._program, self._settings)):
                 self._made_by = None
                 yield from self.put([Change(self._settings, self._program)])
@@ -188,12 +174,13 @@ class Stream:
             return
         whole = Outcome()
         while recovery.inputs and recovery.inputs[0].seq <= recovery.until.seq:
-            self._again(whole, recovery.inputs.pop(0))
+            _add(whole, self._apply(recovery.inputs.pop(0)).outcome)
         self._compare(whole)
         self.mismatches, self.compared = _differences(recovery.recorded, recovery.said), len(recovery.recorded)
         self._undecided = list(recovery.inputs)
         self.position = recovery.until
         self.recovery = None
+        self._fleet.adopt(self.partition.source, self.pipeline.fleet)
         self.pipeline.fleet = self._fleet
         self._stand_as_recorded()
 

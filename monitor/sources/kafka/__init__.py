@@ -145,8 +145,10 @@ class KafkaSource:
             self._consumer.resume(carrier)
 
     def lag(self) -> dict[Partition, int]:
-        """Records behind the position of each partition that is read, as of the last answer of the broker."""
-        lags = {}
+        """Records behind the position of each partition that is read; nothing is known while the broker is away."""
+        lags: dict[Partition, int] = {}
+        if self._said is not None:
+            return lags
         for carrier, partition in self._ours.items():
             if self._assignment.is_placed(partition):
                 end = max(self._ends.get(partition, 0), self._asked(self._consumer.highwater, carrier) or 0)
