@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,8 +31,8 @@ def main(argv: list[str] | None = None) -> None:
     """Measure and print."""
     args = _arguments().parse_args(argv)
     table = Table(args)
-    for part in args.parts:
-        PARTS[part](args, table)
+    for part in args.parts or PARTS.values():
+        part(args, table)
     if args.record:
         table.record(RESULTS)
 
@@ -77,13 +78,20 @@ def _length(args: argparse.Namespace, table: Table) -> None:
     table.lengths(others.length(load, mature(load), args.length))
 
 
-PARTS = {"core": _core, "kafka": _kafka, "others": _others, "length": _length}
+Part = Callable[[argparse.Namespace, Table], None]
+PARTS: dict[str, Part] = {"core": _core, "kafka": _kafka, "others": _others, "length": _length}
+
+
+def _part(name: str) -> Part:
+    if name not in PARTS:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(PARTS)}")
+    return PARTS[name]
 
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("parts", nargs="*", choices=list(PARTS), default=list(PARTS), help="what to measure; all of it by default")
+    add("parts", nargs="*", type=_part, metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
     add("--agents", type=int, default=10_000, help="agents of the main load")
     add("--events", type=int, default=10 * core.BATCH, help="events of one repeat")
     add("--repeats", type=int, default=7)
