@@ -7,11 +7,12 @@ BENCH_STAMP := $(VENV)/.installed-bench
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
 WORKERS ?= 2
 SEEDS ?= 1
+PATHS ?= 100000
 LOAD_SEEDS ?= 1000
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help setup demo test check format bench evaluate lock dashboards clean
+.PHONY: help setup demo test check format bench conformance evaluate lock dashboards clean
 .DEFAULT_GOAL := help
 
 help:  ## What can be made
@@ -50,6 +51,9 @@ format: $(STAMP)  ## Sort imports and mend what ruff can mend
 
 bench: $(BENCH_STAMP)  ## CPU per event, interleaved in one run (ARGS="core kafka --record")
 	$(BIN)/python tests/benchmarks/bench.py $(ARGS)
+
+conformance: $(STAMP)  ## What scores promise beside what is observed, over PATHS=100000 agent-months a row
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/conformance.py --paths $(PATHS)
 
 evaluate: $(STAMP)  ## Detection and false alarms on generated fleets (SEEDS=1-8 LOAD_SEEDS="1000 1100")
 	cd tests/evaluation && $(CURDIR)/$(BIN)/python -m evaluate fleet --seed $(SEEDS) --driftd "$(CURDIR)/$(BIN)/driftd"

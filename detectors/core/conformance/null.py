@@ -88,10 +88,17 @@ def hits(column: Array, rows: Rows, times: Array, n: Array, mark: Array, peers: 
     return total / (2 * RATES)
 
 
-def of_family(family: Family, chance: float, paths: int, draw: Draw) -> Iterator[Measured]:
-    """What that many agent-months of the null itself come to, at this chance of a hit."""
-    column, rows = np.zeros(paths, EVIDENCE), np.arange(paths)
-    column["q"], heat = chance, np.zeros(paths)
+def given(chance: float, paths: int) -> Array:
+    """Evidence of agents whose reference is exactly right."""
+    column = np.zeros(paths, EVIDENCE)
+    column["q"] = chance
+    return column
+
+
+def of_family(family: Family, chance: float, paths: int, draw: Draw, column: Array | None = None) -> Iterator[Measured]:
+    """What that many agent-months of the null come to, at this chance of a hit; `column` may hold other references."""
+    column = given(chance, paths) if column is None else column
+    rows, heat = np.arange(paths), np.zeros(paths)
     lapse = MONTH / OPPORTUNITIES
     cooled = exp(-lapse / HOUR)
     crossings, half = Crossings(paths), np.zeros(0)
