@@ -313,7 +313,7 @@ class Daemon:
 
     def _commit(self, claim: Claim, decision: Decision) -> None:
         fleet = self.fleet.dump()
-        if decision.findings and fleet != self._kept:
+        if fleet != self._kept:  # also without a finding: an armed role, a silence
             decision.kept["fleet"] = fleet
         with self.metrics.commit_seconds.time():
             self.store.commit(claim, decision)

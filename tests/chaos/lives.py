@@ -107,6 +107,10 @@ class Written:
         """Offset up to which each partition is decided."""
         return {(s, n): o for s, n, o in self.rows("SELECT source, number, next_offset FROM partition") if o is not None}
 
+    def epochs(self) -> int:
+        """How often partitions were claimed."""
+        return sum(epoch for (epoch,) in self.rows("SELECT epoch FROM partition"))
+
     def ticked(self) -> list[int]:
         """For each partition the hour of the last tick that was decided; -1 without one."""
         query = """SELECT (SELECT i.body FROM input i WHERE i.source = p.source AND i.number = p.number

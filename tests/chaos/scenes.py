@@ -7,13 +7,14 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from heapq import merge
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import httpx
 from standardwebhooks import Webhook as Verifier
 
 from monitor.demo import stories
@@ -100,13 +101,34 @@ def _wait_for_timers(lives: Lives, written: Written, now: float) -> None:
     lives.until(lambda: all(hour >= int(now // HOUR) for hour in written.ticked()), what="for the timers")
 
 
-def killed(lives: Lives, written: Written, kills: int, seconds: float, seed: int, **spec: Any) -> int:
-    """Lives that are killed at random instants of `seconds` of work; returns at how many different positions it was."""
+def killed(
+    lives: Lives, written: Written, kills: int, records: int, seed: int, *,
+    meanwhile: Callable[[int], None] = lambda _: None, **spec: Any,
+) -> int:  # fmt: skip
+    """Lives that are killed at random instants of reading up to `records`; returns at how many places it was.
+
+    Every fourth dies while it starts. `meanwhile` is called with the number of a life while it reads.
+    """
     random = Random(seed)
-    places: set[tuple[tuple[tuple[str, int], int], ...]] = set()
-    for _ in range(kills):
+    places: set[int] = set()
+    began = sum(written.decided().values())
+    for number in range(kills):
+        here = sum(written.decided().values())
+        goal = min(here + random.uniform(0, 2 * (records - began) / kills), records)
         pid = lives.start(folder=written.folder, **spec)
-        time.sleep(random.uniform(0.25, 0.25 + 2 * seconds / kills))
+        if number % 4 != 3:
+            meanwhile(number)
+            lives.until(lambda goal=goal: sum(written.decided().values()) >= goal, what="for a place")  # type: ignore[misc]
+        time.sleep(random.uniform(0.0, 0.5 if number % 4 == 3 else 0.05))
         lives.kill(pid)
-        places.add(tuple(sorted(written.decided().items())))
+        places.add(sum(written.decided().values()))
     return len(places)
+
+
+def tell(folder: Path, directive: str, **said: Any) -> Line:
+    """A directive through the interface of a life that serves."""
+    url = (folder / "url").read_text()
+    answer = httpx.post(f"{url}/v1/directives/{directive}", json=said, trust_env=False, timeout=10)
+    assert answer.is_success, answer.text
+    found: Line = answer.json()
+    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,12 +49,10 @@ class Base:
         events = story_events("mass_deletion", "permission_creep", "injected_exfiltration")
         self.after = at(events[-1]) + 3 * DAY
         self.records = write_log(folder / "base", events)
-        began = time.monotonic()
         with Receiver() as receiver:
             self.undisturbed = Written(self.copy("undisturbed"))
             run_to(lives, self.undisturbed, self.records, self.after, **spec(receiver))
             self.messages = verified(receiver)
-        self.seconds = time.monotonic() - began
 
     def copy(self, name: str) -> Path:
         return copied(self.folder / "base", self.folder / name)
@@ -82,7 +79,7 @@ def _same_after(base: Base, kills: int, name: str) -> None:
     with Receiver() as receiver:
         written = Written(base.copy(name))
         given = spec(receiver)
-        places = killed(base.lives, written, kills, base.seconds, kills, **given)
+        places = killed(base.lives, written, kills, base.records, kills, **given)
         run_to(base.lives, written, base.records, base.after, **given)
         assert places > kills // 2
         assert written.alerts() == base.undisturbed.alerts()
