@@ -21,7 +21,7 @@ from monitor.daemon import brakes, wiring
 from monitor.daemon.answering import answers_of
 from monitor.daemon.meters import Meters
 from monitor.daemon.notices import Entity, Notices
-from monitor.daemon.stream import Step, Stream
+from monitor.daemon.stream import Compared, Step, Stream
 from monitor.daemon.verdicts import Lines, fill, orders, releases
 from monitor.executor import Executor
 from monitor.findings import Alert, Level
@@ -268,11 +268,12 @@ class Daemon:
         self._after_recovery(stream)
 
     def _after_recovery(self, stream: Stream) -> None:
-        if stream.mismatches:
-            self.metrics.mismatches.inc(stream.mismatches)
-            self._notice("daemon", "recovery", "mismatch", f"{stream.mismatches} of {stream.compared} recorded lines "
-                         "were not found again after the restart; what was recorded stands", level="notice")
-            stream.mismatches = 0
+        recorded, missing, extra = stream.compared
+        if missing or extra:
+            self.metrics.mismatches.inc(missing + extra)
+            self._notice("daemon", "recovery", "mismatch", f"{missing} of {recorded} recorded lines were not found again "
+                         f"after the restart, and {extra} would be said now; what was recorded stands", level="notice")
+        stream.compared = Compared()
 
     # -- decisions
 

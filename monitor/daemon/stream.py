@@ -42,6 +42,14 @@ class Step(NamedTuple):
     by_person: bool = False
 
 
+class Compared(NamedTuple):
+    """Alert lines that were recorded before a restart, how many were not found again, and how many only now."""
+
+    recorded: int = 0
+    missing: int = 0
+    extra: int = 0
+
+
 @dataclass(slots=True)
 class Recovery:
     """What is judged again after a restart, up to `until`; `recorded` is what was said then."""
@@ -76,7 +84,7 @@ class Stream:
         self._parent: int | None = snapshot.number if snapshot else None
         self._made_by = (snapshot.program, snapshot.settings) if snapshot else None
         self.recovery: Recovery | None = None
-        self.mismatches = self.compared = 0
+        self.compared = Compared()
         self._undecided: list[StoredInput] = []
         if snapshot is not None and self.claim.position is not None:
             recorded = [line.body for line in store.findings_between(partition, snapshot.position, self.claim.position)]
@@ -176,7 +184,7 @@ class Stream:
         while recovery.inputs and recovery.inputs[0].seq <= recovery.until.seq:
             _add(whole, self._apply(recovery.inputs.pop(0)).outcome)
         self._compare(whole)
-        self.mismatches, self.compared = _differences(recovery.recorded, recovery.said), len(recovery.recorded)
+        self.compared = _compared(recovery.recorded, recovery.said)
         self._undecided = list(recovery.inputs)
         self.position = recovery.until
         self.recovery = None
@@ -235,10 +243,11 @@ def _add(whole: Outcome, more: Outcome) -> None:
     whole.orphans += more.orphans
 
 
-def _differences(recorded: list[bytes], said: list[bytes]) -> int:
-    """Lines that stand in one and not in the other, looking at what an agent's own evidence decides."""
-    before, after = {_own(line) for line in recorded}, {_own(line) for line in said}
-    return len({line for line in before ^ after if line})
+def _compared(recorded: list[bytes], said: list[bytes]) -> Compared:
+    """What an agent's own evidence decides, before and after."""
+    before = {own for line in recorded if (own := _own(line))}
+    after = {own for line in said if (own := _own(line))}
+    return Compared(len(before), len(before - after), len(after - before))
 
 
 def _own(line: bytes) -> bytes:

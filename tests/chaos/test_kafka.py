@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.lives import ROOT, Line, Lives, Written
-from tests.chaos.scenes import DAY, HOUR, SECRET, at, copied, killed, run_to, scratch, story_events, tell, verified
+from tests.chaos.scenes import DAY, SECRET, at, copied, killed, run_to, scratch, story_events, tell, verified
 from tests.kafka_broker import Broker
 from tests.monitor.sinks.receiver import Receiver
 
@@ -115,7 +115,7 @@ def test_a_story_on_kafka_pages_and_contains(base: Base) -> None:
     alerts = base.undisturbed.lines("alert")
     assert any(a["agent"] == "curator/ada" and a["level"] == "critical" for a in alerts)
     steps = base.undisturbed.lines("containment")
-    (kill,) = [line for line in steps if line["executes"] == "kill"] or [steps]
+    (kill,) = [line for line in steps if line["executes"] == "kill"]
     assert kill["agent"] == "curator/ada"
     assert kill["armed"]
     assert acts(base.undisturbed) == [f"apply kill {kill['id']}"]

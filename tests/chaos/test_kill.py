@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,38 @@ def _of_alerts(messages: dict[str, Line]) -> dict[str, Line]:
 
 def test_ten_kills_change_nothing(base: Base) -> None:
     _same_after(base, 10, "killed")
+
+
+def test_other_levels_after_a_kill_decide_nothing_twice(base: Base) -> None:
+    written = Written(base.copy("changed"))
+    # no snapshot but the first: all of it is judged again, by levels that see other alerts
+    before = spec(None) | {"snapshot_seconds": 3600.0}
+    killed(base.lives, written, 1, 2 * base.records, 3, **before)
+    recorded, cut = written.bodies("alert"), sum(written.decided().values())
+    assert len(recorded) > 10
+    assert cut < base.records
+    after = spec(None, alerting={"levels": {"notice": 1.0, "page": 9.0, "critical": 30.0}})
+    run_to(base.lives, written, base.records, base.after, **after)
+    alerts = [json.loads(body) for body in written.bodies("alert")]
+    assert written.bodies("alert")[: len(recorded)] == recorded, "what was recorded stands"
+    (told,) = [line for line in alerts if line["entity"] == "daemon"]
+    assert told["why"] == "mismatch"
+    assert re.match(r"[1-9]\d* of (\d+) recorded lines", told["detectors"][0]["reason"])
+    _each_opens_once_and_closes_once([line for line in alerts if line["entity"] == "agent"])
+
+
+def _each_opens_once_and_closes_once(alerts: list[Line]) -> None:
+    standing: dict[str, str] = {}
+    met: set[str] = set()
+    for line in alerts:
+        if line["why"] == "opened":
+            assert line["id"] not in met, "an id is never used twice"
+            assert line["agent"] not in standing, "an agent has one open alert"
+            standing[line["agent"]] = line["id"]
+            met.add(line["id"])
+        assert standing[line["agent"]] == line["id"]
+        if line["state"] == "resolved":
+            del standing[line["agent"]]
 
 
 @pytest.mark.campaign
