@@ -1,4 +1,4 @@
-"""How many random streams the property tests take: few in CI, a thousand with `--campaign`."""
+"""How many random streams the property tests take: few in CI, in a campaign as many as DRIFTD_CAMPAIGN says."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-CAMPAIGN = os.environ.get("DRIFTD_CAMPAIGN") == "1"
+CAMPAIGN = int(os.environ.get("DRIFTD_CAMPAIGN", "0"))
 slow = (HealthCheck.too_slow, HealthCheck.data_too_large)
 settings.register_profile("ci", max_examples=6, deadline=None, derandomize=True, suppress_health_check=slow)
-settings.register_profile("campaign", max_examples=1000, deadline=None, suppress_health_check=slow)
+settings.register_profile("campaign", max_examples=CAMPAIGN or 1, deadline=None, suppress_health_check=slow)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

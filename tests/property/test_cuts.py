@@ -1,6 +1,6 @@
 """Random streams, cut anywhere and broken off anywhere, through the whole pipeline: the same findings, the same state.
 
-A thousand of them: DRIFTD_CAMPAIGN=1 pytest tests/property
+A thousand of them: DRIFTD_CAMPAIGN=1000 pytest tests/property
 """
 
 from __future__ import annotations
