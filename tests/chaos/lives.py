@@ -41,6 +41,7 @@ class Lives:
 
     def start(self, **spec: Any) -> int:
         """A life with this spec (see `child.live`); its process id."""
+        (Path(spec["folder"]) / "url").unlink(missing_ok=True)
         spec["folder"] = str(spec["folder"])
         pid = int(self._ask({"start": spec})["pid"])
         self._running.add(pid)
@@ -70,6 +71,11 @@ class Lives:
             assert time.monotonic() < end, f"still waiting {what}".strip()
             assert not any(map(_ended, self._running)), "a life ended by itself; its traceback is on standard error"
             time.sleep(0.01)
+
+    def url(self, folder: Path) -> str:
+        """Where a life of this folder answers, as soon as it does."""
+        self.until((folder / "url").exists, what="for the interface")
+        return (folder / "url").read_text()
 
     def _wait(self, pid: int) -> int:
         self._running.discard(pid)
@@ -110,6 +116,10 @@ class Written:
     def epochs(self) -> int:
         """How often partitions were claimed."""
         return sum(epoch for (epoch,) in self.rows("SELECT epoch FROM partition"))
+
+    def applied(self) -> int:
+        """Directives that stand in the inputs of every partition."""
+        return len(self.rows("SELECT 1 FROM directive WHERE state = 'applied'"))
 
     def ticked(self) -> list[int]:
         """For each partition the hour of the last tick that was decided; -1 without one."""

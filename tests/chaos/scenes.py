@@ -125,10 +125,21 @@ def killed(
     return len(places)
 
 
-def tell(folder: Path, directive: str, **said: Any) -> Line:
-    """A directive through the interface of a life that serves."""
-    url = (folder / "url").read_text()
-    answer = httpx.post(f"{url}/v1/directives/{directive}", json=said, trust_env=False, timeout=10)
+def tell(lives: Lives, folder: Path, directive: str, **said: Any) -> Line:
+    """A directive through the interface, and in the inputs of all partitions when this returns."""
+    written = Written(folder)
+    before = written.applied()
+    answer = httpx.post(f"{lives.url(folder)}/v1/directives/{directive}", json=said, trust_env=False, timeout=10)
     assert answer.is_success, answer.text
+    lives.until(lambda: written.applied() > before, what=f"for {directive}")
     found: Line = answer.json()
     return found
+
+
+def post(lives: Lives, folder: Path, events: Iterable[Line], at_seconds: float) -> None:
+    """Events through the interface as one body, appended at this time."""
+    StoryClock(folder / "clock").set(at_seconds)
+    body = b"\n".join(json.dumps(event).encode() for event in events)
+    kind = {"content-type": "application/x-ndjson"}
+    answer = httpx.post(f"{lives.url(folder)}/v1/events", content=body, headers=kind, trust_env=False)
+    assert answer.status_code == 202, answer.text
