@@ -19,20 +19,18 @@ from monitor.clock import Clock, SystemClock
 from monitor.config import settings_digest
 from monitor.daemon import brakes, wiring
 from monitor.daemon.answering import answers_of
+from monitor.daemon.bulletin import Bulletin
 from monitor.daemon.meters import Meters
-from monitor.daemon.notices import Entity, Notices
 from monitor.daemon.stream import Compared, Step, Stream
-from monitor.daemon.verdicts import Lines, fill, orders, releases
+from monitor.daemon.verdicts import fill, orders, releases
 from monitor.executor import Executor
-from monitor.findings import Alert, Level
 from monitor.fleet import Fleet
 from monitor.intent_log import IntentLog
 from monitor.metrics import Metrics
 from monitor.outbox import Delivery
 from monitor.pipeline import Outcome, Pipeline, Said
-from monitor.sinks.base import Message
 from monitor.sources.base import Partition, RawBatch, Source, SourceError
-from monitor.storage.decision import Claim, Decision, Position, Verdict
+from monitor.storage.decision import Claim, Decision, Position
 from monitor.storage.errors import Fenced, StorageError, StorageUnavailable
 from monitor.storage.store import Store
 from monitor.web.app import build_app
@@ -58,7 +56,7 @@ class Daemon:
         self.settings, self.clock = settings, clock or SystemClock()
         self._log = logs.get("driftd")
         self.lock = RLock()  # held while the loop decides; the interface reads state under it
-        self.metrics, self.notices = Metrics(), Notices()
+        self.metrics = Metrics()
         self.meters = Meters(self.metrics)
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         key = wiring.digest_key(settings.state_dir)
@@ -81,9 +79,9 @@ class Daemon:
         self.brake = Brake(settings.state_dir)
         self.executor = Executor(IntentLog(settings.state_dir / "intents.log"), self.brake, self.hooks, self._report,
                                  clock=self.clock, pulled=self._pulled)
-        self.delivery = Delivery(self.store.outbox, self.sinks, self, clock=self.clock)
+        self.bulletin = Bulletin(self.store, [sink.name for sink in self.sinks], self.metrics, self.clock, self._wake)
+        self.delivery = Delivery(self.store.outbox, self.sinks, self.bulletin, clock=self.clock)
         self._given: deque[Receipt | Found | Directive] = deque()
-        self._unsaid: deque[Alert] = deque()
         self._held: set[Partition] = set()
         self._down: set[str] = set()
         self._reports: dict[int, Event] = {}
@@ -100,9 +98,7 @@ class Daemon:
     # -- life
 
     def __enter__(self) -> Self:
-        for opened in self.store.queries.open_alerts():
-            if isinstance(opened.finding, Alert) and opened.finding.entity in ("source", "daemon"):
-                self.notices.take_up(opened.finding)
+        self.bulletin.take_up()
         for proposal in reversed(self.store.directives.all("confirmed")):
             self.tell(proposal.directive)
         for name in self.sources:
@@ -159,8 +155,9 @@ class Daemon:
             with self.lock:
                 self._tick_idle(judged)
                 self._keep_up()
-            self._up("daemon", "storage", "unavailable")
-            self._write_unsaid()
+            self.metrics.storage_up.set(1)
+            self.bulletin.over("daemon", "storage", "unavailable")
+            self.bulletin.write()
         except (StorageUnavailable, Fenced) as error:
             with self.lock:
                 self._storage_trouble(error)
@@ -174,16 +171,17 @@ class Daemon:
             self._trouble(name, error)
             return 0
         if batches or (name in self._down and source.lag()):
-            self._up("source", name, "unreachable")
+            self.metrics.source_up.labels(name).set(1)
+            self.bulletin.over("source", name, "unreachable")
             self._down.discard(name)
         with self.lock:
             fresh = self._assign(name, source, section)
             for gap in source.gaps():
                 self.meters.gap(name)
-                self._notice("source", name, "gap", f"records {gap.wanted} to {gap.found} of {gap.partition} are gone "
+                self.bulletin.raised("source", name, "gap", f"records {gap.wanted} to {gap.found} of {gap.partition} are gone "
                              "before they were read; what happened in them is unknown")
             if any(not raw.trusted_time for raw in batches):
-                self._notice("source", name, "producer_time", "its records bear times that producers claim: agents are "
+                self.bulletin.raised("source", name, "producer_time", "its records bear times that producers claim: agents are "
                              "judged by them, and none of their roles can be armed; let the broker stamp them "
                              f"(LogAppendTime), or set sources.{name}.trust_time", level="notice")
             judged = sum(self._take(source, raw) for raw in batches if raw.partition not in fresh)
@@ -271,7 +269,7 @@ class Daemon:
         recorded, missing, extra = stream.compared
         if missing or extra:
             self.metrics.mismatches.inc(missing + extra)
-            self._notice("daemon", "recovery", "mismatch", f"{missing} of {recorded} recorded lines were not found again "
+            self.bulletin.raised("daemon", "recovery", "mismatch", f"{missing} of {recorded} recorded lines were not found again "
                          f"after the restart, and {extra} would be said now; what was recorded stands", level="notice")
         stream.compared = Compared()
 
@@ -305,11 +303,11 @@ class Daemon:
         """What cannot be seen is said: detectors that raised, names for which there is no room."""
         for failure in stream.pipeline.engine.errors():
             self._log.error("detector", **failure._asdict())
-            self._notice("daemon", f"detector {failure.detector}", "raised", f"{failure.error} in {failure.verb} "
+            self.bulletin.raised("daemon", f"detector {failure.detector}", "raised", f"{failure.error} in {failure.verb} "
                          f"({failure.place}); it is blind for {failure.agents} agents since")
         strangers = stream.pipeline.engine.state.agents.strangers
         if strangers:
-            self._notice("source", stream.name, "strangers", f"{strangers} records came under names for "
+            self.bulletin.raised("source", stream.name, "strangers", f"{strangers} records came under names for "
                          "which there is no room: they are not judged; see agents.max, and who invents names")
 
     def _commit(self, claim: Claim, decision: Decision) -> None:
@@ -392,7 +390,7 @@ class Daemon:
                 self._commit(stream.claim, decision)
         self.meters.receipt(receipt)
         if receipt.outcome == "failed":
-            self._notice("daemon", "containment", f"{receipt.step} of {receipt.agent} failed", receipt.detail,
+            self.bulletin.raised("daemon", "containment", f"{receipt.step} of {receipt.agent} failed", receipt.detail,
                          level="critical")
         done = self._reports.pop(id(receipt), None)
         if done is not None:
@@ -466,13 +464,13 @@ class Daemon:
         self._log.error("source", name=name, problem=error.problem, cure=error.cure)
         self._down.add(name)
         self.metrics.source_up.labels(name).set(0)
-        self._notice("source", name, "unreachable", f"{error.problem} {error.cure}".strip())
+        self.bulletin.raised("source", name, "unreachable", f"{error.problem} {error.cure}".strip())
 
     def _storage_trouble(self, error: StorageError) -> None:
         """Nothing of the last step was written: what was judged since the last commit is judged again."""
         self._log.error("storage", problem=error.problem, cure=error.cure)
         self.metrics.storage_up.set(0)
-        self._notice("daemon", "storage", "unavailable", f"{error.problem} {error.cure}".strip())
+        self.bulletin.raised("daemon", "storage", "unavailable", f"{error.problem} {error.cure}".strip())
         for source, _ in self.sources.values():
             for partition in source.assigned():
                 source.pause(partition)
@@ -483,59 +481,8 @@ class Daemon:
         if self._kept is not None:
             self.fleet.load(self._kept)
 
-    def _notice(self, entity: Entity, name: str, problem: str, sentence: str, level: Level = "page") -> None:
-        with self.lock:  # deliveries say so, too, from threads of their own
-            line = self.notices.raised(entity, name, problem, sentence, self.clock.time(), level)
-            if line is not None:
-                self._record(line)
-
-    def _up(self, entity: Entity, name: str, problem: str) -> None:
-        if entity == "source":
-            self.metrics.source_up.labels(name).set(1)
-        else:
-            self.metrics.storage_up.set(1)
-        line = self.notices.over(entity, name, problem, self.clock.time())
-        if line is not None:
-            self._record(line)
-
-    def _record(self, line: Alert) -> None:
-        self._unsaid.append(line)
-        try:
-            self._write_unsaid()
-        except StorageUnavailable as error:
-            self._log.error("notice waits", agent=line.agent, why=line.why, problem=error.problem)
-
-    def _write_unsaid(self) -> None:
-        """Lines about driftd itself, in order; while the storage is away they wait."""
-        sinks = [sink.name for sink in self.sinks]
-        while self._unsaid:
-            lines = Lines(lambda id_: len(self.store.queries.alert(id_)))
-            self.store.record(fill(Verdict(), [Said(self._unsaid[0])], lines, sinks, self.clock.time()))
-            self._unsaid.popleft()
-            self.delivery.wake()
-
-    # -- who watches deliveries (called from their threads)
-
-    def attempted(self, sink: str, outcome: str) -> None:
-        """One try of a delivery."""
-        self.metrics.outbox_attempts.labels(sink, outcome).inc()
-
-    def down(self, sink: str, problem: str) -> None:
-        """A receiver takes nothing any more."""
-        self.metrics.sink_down.labels(sink).set(1)
-        self._notice("daemon", f"sink {sink}", "unreachable", problem)
-
-    def up(self, sink: str) -> None:
-        """A receiver takes again."""
-        self.metrics.sink_down.labels(sink).set(0)
-        with self.lock:
-            line = self.notices.over("daemon", f"sink {sink}", "unreachable", self.clock.time())
-            if line is not None:
-                self._record(line)
-
-    def dropped(self, sink: str, message: Message, problem: str) -> None:
-        """A message was given up."""
-        self._notice("daemon", f"sink {sink}", f"dropped {message.id}", problem)
+    def _wake(self) -> None:
+        self.delivery.wake()
 
 
 def source_position(source: Source, partition: Partition) -> int | None:

@@ -38,8 +38,13 @@ class Step(NamedTuple):
     decoded: Decoded | None = None
     #: how old the newest record was when it was judged
     age_seconds: float = 0.0
-    #: a person ordered it
-    by_person: bool = False
+    #: the input that it was
+    given: Input | None = None
+
+    @property
+    def by_person(self) -> bool:
+        """A person ordered it."""
+        return isinstance(self.given, Directed) and isinstance(self.given.directive, Contain)
 
 
 class Compared(NamedTuple):
@@ -152,10 +157,9 @@ class Stream:
 
     def _apply(self, stored: StoredInput) -> Step:
         given, offset = stored.input, self.position.offset if self.position else 0
-        directive = given.directive if isinstance(given, Directed) else None
         outcome = self.pipeline.apply(given, stored.at_offset, leads=not isinstance(given, Directed) or given.leads)
         self.position = Position(max(stored.at_offset, offset), 0, stored.seq)
-        return Step(outcome, self.position, by_person=isinstance(directive, Contain))
+        return Step(outcome, self.position, given=given)
 
     # -- recovery
 
