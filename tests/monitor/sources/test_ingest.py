@@ -118,7 +118,7 @@ def test_concurrent_appends_get_their_own_offsets_and_share_fsyncs(
 
     def counted(file: int) -> None:
         syncs.append(file)
-        time.sleep(0.01)  # a disk that takes its time: the others gather meanwhile
+        time.sleep(0.05)  # a disk that takes its time: the others gather meanwhile
         real(file)
 
     monkeypatch.setattr(os, "fdatasync", counted)
