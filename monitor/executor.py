@@ -94,6 +94,10 @@ class Executor:
         self._enqueue(order)
         return True
 
+    def ordered(self, id_: str) -> bool:
+        """Whether an order with this id was ever submitted, by whichever life of this."""
+        return id_ in self._log.orders
+
     def release(
         self, tenant: str, agent: str, *, containment: str | None = None, why: str = "released"
     ) -> tuple[str, ...]:

@@ -286,6 +286,8 @@ class Daemon:
                                      "Nothing is done that is not written there first; free space on its disk.") from error
         self._delegate(stream, step)
         decision = Decision(position_after=step.after, dead=list(step.decoded.dead) if step.decoded else [])
+        if isinstance(step.given, Receipt):
+            decision.receipts = [step.given]
         fill(decision, said, stream.lines, [sink.name for sink in self.sinks], now)
         due = self.clock.monotonic() - self._committed_at >= POSITION_SECONDS
         if decision.findings or decision.dead or due or step.decoded is None:
@@ -297,7 +299,9 @@ class Daemon:
             size = self.fleet.size(order.tenant, order.role).agents
             self.executor.submit(order, by_person=by_person, role_size=size, ratified_agents=self.fleet.ratified())
         for line in releases(said):
-            self.executor.release(line.tenant, line.agent, why=line.reason)
+            if line.executes is not None:  # one containment of several keeps its id, all of an agent's have a new one
+                one = line.id if self.executor.ordered(line.id) else None
+                self.executor.release(line.tenant, line.agent, containment=one, why=line.reason)
 
     def _blindness(self, stream: Stream) -> None:
         """What cannot be seen is said: detectors that raised, names for which there is no room."""
@@ -366,28 +370,48 @@ class Daemon:
 
     def _take_given(self) -> None:
         """In order. What cannot be written now stays first: only what is durable is taken out."""
-        while self._given and self.streams and not self._catching_up():
-            given = self._given[0]
-            if isinstance(given, Receipt):
-                self._receive(given)
-            elif isinstance(given, Directive):
-                self._direct(given)
-            else:
-                for directive in brakes.directives_of(given, self.store, self.clock.time()):
-                    self._direct(directive)
-            self._given.popleft()
+        early = deque[Receipt | Found | Directive]()
+        try:
+            while self._given and self.streams and not self._catching_up():
+                given = self._given[0]
+                if isinstance(given, Receipt):
+                    if self._too_early(given):
+                        early.append(given)
+                    else:
+                        self._receive(given)
+                elif isinstance(given, Directive):
+                    self._direct(given)
+                else:
+                    for directive in brakes.directives_of(given, self.store, self.clock.time()):
+                        self._direct(directive)
+                self._given.popleft()
+        finally:
+            self._given.extendleft(reversed(early))
+
+    def _too_early(self, receipt: Receipt) -> bool:
+        """The step was carried out and its decision not written: first it is judged and decided again."""
+        if self.store.queries.containment(receipt.containment) is not None:
+            return False
+        return not all(self._passed(partition) for partition in self.streams)
+
+    def _passed(self, partition: Partition) -> bool:
+        """All that was there when the partition was taken up has been judged."""
+        stream, (source, _) = self.streams[partition], self._places[partition]
+        lag = source.lag().get(partition)
+        if stream.position is None or (stream.end is None and lag is None):
+            return False
+        if stream.end is None:
+            stream.end = stream.position.offset + (lag or 0)
+        return stream.position.offset >= stream.end
 
     def _catching_up(self) -> bool:
         """An input has one position in every partition: first all of them catch up."""
         return any(stream.recovering for stream in self.streams.values())
 
     def _receive(self, receipt: Receipt) -> None:
-        stream = self._of_agent(receipt.tenant, receipt.agent)
-        if stream is not None:
-            for step in stream.put([receipt]):
-                decision = Decision(position_after=step.after, receipts=[receipt])
-                fill(decision, step.outcome.said, stream.lines, [s.name for s in self.sinks], self.clock.time())
-                self._commit(stream.claim, decision)
+        stream = self._of_agent(receipt.tenant, receipt.agent) or next(iter(self.streams.values()))
+        for step in stream.put([receipt]):
+            self._decide(stream, step)
         self.meters.receipt(receipt)
         if receipt.outcome == "failed":
             self.bulletin.raised("daemon", "containment", f"{receipt.step} of {receipt.agent} failed", receipt.detail,

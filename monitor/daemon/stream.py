@@ -90,6 +90,8 @@ class Stream:
         self._made_by = (snapshot.program, snapshot.settings) if snapshot else None
         self.recovery: Recovery | None = None
         self.compared = Compared()
+        #: end of the log when it was taken up, once that is known
+        self.end: int | None = None
         self._undecided: list[StoredInput] = []
         if snapshot is not None and self.claim.position is not None:
             recorded = [line.body for line in store.findings_between(partition, snapshot.position, self.claim.position)]
