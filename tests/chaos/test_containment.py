@@ -186,6 +186,43 @@ def test_a_locked_database_does_not_keep_an_agent_alive(base: Base) -> None:
         base.lives.until(lambda: [a["state"] for a in written.lines("alert") if a["agent"] == "storage"] == said)
 
 
+def test_a_kill_between_act_and_decision_loses_neither(base: Base) -> None:
+    folder = base.copy("armed", "between")
+    written = Written(folder)
+    with agent_process(folder) as process:
+        life = base.lives.start(**spec(folder))
+        base.lives.url(folder)
+        base.lives.until(lambda: written.epochs() > 3)
+        with locked(written):
+            strike(base, folder)
+            base.lives.until(lambda: has_ended(process), seconds=20, what="for the process to end")
+            base.lives.kill(life)
+        assert not steps(written)
+        with base.lives.life(**spec(folder)):
+            base.lives.until(lambda: receipts(written) == [("kill", "confirmed")], what="for the receipt")
+            (kill,) = steps(written)
+            assert kill["executes"] == "kill"
+            assert any(a["agent"] == AGENT and a["level"] == "critical" for a in written.lines("alert"))
+
+
+def test_what_ends_with_an_alert_leaves_the_rest_in_force(base: Base) -> None:
+    folder = base.copy("armed", "several")
+    written = Written(folder)
+    told = [sys.executable, str(ROOT / "tests/chaos/counting_hook.py"), str(folder / "acts")]
+    given = spec(folder, kill=False, thresholds={"throttle": 10, "restrict": 1000, "quarantine": 1000, "kill": 1000})
+    given["settings"]["hooks"] = {"count": {
+        "type": "exec", "steps": ["throttle", "restrict", "quarantine"], "apply": told, "verify": told, "undo": told,
+        "exclusive": True,
+    }}  # fmt: skip
+    with base.lives.life(**given):
+        strike(base, folder)
+        base.lives.until(lambda: receipts(written) == [("throttle", "confirmed"), ("quarantine", "confirmed")])
+        tell(base.lives, folder, "resolve", alert=steps(written)[0]["alert"])
+        base.lives.until(lambda: ("release", "undone") in receipts(written), what="for the end of the throttle")
+    acts = [line.split()[:2] for line in (folder / "acts").read_text().splitlines()]
+    assert acts == [["apply", "throttle"], ["apply", "quarantine"], ["undo", "throttle"]]
+
+
 def test_the_brake_works_with_the_database_locked(base: Base) -> None:
     folder = base.copy("armed", "braked")
     written = Written(folder)
