@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -151,9 +150,3 @@ def post(lives: Lives, folder: Path, events: Iterable[Line], at_seconds: float) 
     kind = {"content-type": "application/x-ndjson"}
     answer = httpx.post(f"{lives.url(folder)}/v1/events", content=body, headers=kind, trust_env=False)
     assert answer.status_code == 202, answer.text
-
-
-def counted(url: str, name: str, headers: dict[str, str] | None = None) -> float:
-    """A metric, summed over its labels."""
-    text = httpx.get(f"{url}/metrics", headers=headers, trust_env=False).text
-    return sum(float(value) for value in re.findall(rf"^{name}_total(?:{{.*}})? (\S+)$", text, re.MULTILINE))

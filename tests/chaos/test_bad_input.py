@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from detectors.core.event import BYTES_MAX
 from tests.chaos.lives import Lives, Written
-from tests.chaos.scenes import counted, scratch
+from tests.chaos.scenes import scratch
 from tests.chaos.story_clock import StoryClock
 from tests.core.test_event import BAD, FINE
 from tests.kafka_broker import Broker
@@ -40,6 +41,12 @@ def folder() -> Iterator[Path]:
     with scratch() as found:
         StoryClock(found / "clock").set(NOW)
         yield found
+
+
+def counted(url: str, name: str) -> float:
+    """A metric, summed over its labels."""
+    text = httpx.get(f"{url}/metrics", trust_env=False).text
+    return sum(float(value) for value in re.findall(rf"^{name}_total(?:{{.*}})? (\S+)$", text, re.MULTILINE))
 
 
 def dead(written: Written) -> dict[int, str]:
