@@ -17,8 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 from detectors.core.inputs import Receipt
 from monitor import logs
 from monitor.config import load
@@ -44,7 +42,6 @@ def live(spec: dict[str, Any]) -> None:
         if spec.get("follow"):
             for source, _ in daemon.sources.values():
                 _follow(source, clock)
-        _fill_disk(daemon, folder / "pages")
         if "receipts_after" in spec:
             _hold_receipts(daemon, int(spec["receipts_after"]))
         stopping = threading.Event()
@@ -68,14 +65,6 @@ def _follow(source: Source, clock: StoryClock) -> None:
         return batches
 
     source.poll = polled  # type: ignore[method-assign]
-
-
-def _fill_disk(daemon: Daemon, pages: Path) -> None:
-    """While this file is there, the database may have no more pages than it says: SQLite's own way of a full disk."""
-
-    @sa.event.listens_for(daemon.store._database.engine, "checkout")
-    def limit(raw: Any, *_: object) -> None:
-        raw.execute(f"PRAGMA max_page_count={pages.read_text() if pages.exists() else 1 << 30}")
 
 
 def _hold_receipts(daemon: Daemon, records: int) -> None:

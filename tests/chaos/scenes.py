@@ -48,15 +48,8 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def with_key(folder: Path) -> None:
-    """A state folder with a digest key that is always the same: the phases of timers follow from it."""
-    (folder / "state").mkdir(parents=True)
-    (folder / "state" / "digest.key").write_bytes(bytes(range(32)))
-
-
 def write_log(folder: Path, events: Iterable[Line], name: str = "events") -> int:
-    """Events into the ingest log of a new state folder, each at its time; how many records."""
-    with_key(folder)
+    """Events into the ingest log of a state folder, each at its time; how many records."""
     clock = StoryClock(folder / "writing-clock")
     log = IngestLog(IngestSettings(), name=name, clock=clock, state_dir=folder / "state")
     log.open()

@@ -49,6 +49,8 @@ class Base:
         self.lives, self.folder = lives, folder
         self.history = [event for event in STORY.everyday() if at(event) < at(STRIKE[0])]
         learnt = folder / "learnt"
+        (learnt / "state").mkdir(parents=True)
+        (learnt / "state" / "digest.key").write_bytes(bytes(range(32)))
         self.records = write_log(learnt, self.history)
         with self.lives.life(**spec(learnt), follow=True):
             self.lives.until(lambda: sum(Written(learnt).decided().values()) == self.records)
@@ -154,8 +156,9 @@ def test_what_is_missing_is_said_and_nothing_is_done(base: Base, state: str, why
 
 def test_unattested_evidence_pages_and_never_contains(base: Base) -> None:
     folder = base.folder / "unattested"
-    records = write_log(folder, base.history)
+    (folder / "state").mkdir(parents=True)
     (folder / "registry").mkdir(mode=0o700)
+    records = write_log(folder, base.history)
     written = Written(folder)
     with agent_process(folder) as process, base.lives.life(**spec(folder, attested=False), follow=True):
         base.lives.until(lambda: sum(written.decided().values()) == records)

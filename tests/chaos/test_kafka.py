@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.lives import ROOT, Line, Lives, Written
-from tests.chaos.scenes import DAY, SECRET, at, copied, killed, run_to, scratch, story_events, tell, verified, with_key
+from tests.chaos.scenes import DAY, SECRET, at, copied, killed, run_to, scratch, story_events, tell, verified
 from tests.kafka_broker import Broker
 from tests.monitor.sinks.receiver import Receiver
 
@@ -63,7 +63,8 @@ class Base:
 
     def _learn(self, end: int, receiver: Receiver) -> None:
         written = Written(self.folder / "base")
-        with_key(written.folder)
+        (written.folder / "state").mkdir(parents=True)
+        (written.folder / "state" / "digest.key").write_bytes(bytes(range(32)))
         given = spec(self.broker, written.folder, receiver, serve=True)
         given["settings"]["sources"]["bus"]["poll_records_max"] = 500
         with self.lives.life(folder=written.folder, **given):

@@ -62,6 +62,8 @@ class Base:
 @pytest.fixture(scope="module")
 def base() -> Iterator[Base]:
     with scratch() as folder, Lives() as lives:
+        (folder / "base" / "state").mkdir(parents=True)
+        (folder / "base" / "state" / "digest.key").write_bytes(bytes(range(32)))
         yield Base(lives, folder)
 
 
